@@ -1,0 +1,1 @@
+"""Data sets: builders that `data=` names; each has `train`, `dev`, `test` and a fingerprint."""

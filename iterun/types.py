@@ -1,0 +1,105 @@
+"""Protocols and small records that cross layers. No torch at import."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+
+if TYPE_CHECKING:
+    import torch
+    from torch import nn
+
+Metrics = Mapping[str, float]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Placement:
+    """Where and how a run computes, resolved from `backend`; recorded in run.json."""
+
+    device: str  #: "cpu" or "cuda:0"
+    dtype: str  #: "float32", "bfloat16" or "float16": of frozen weights; trained ones are float32
+    threads: int  #: torch's intra-op threads
+    device_map: str | None = None  #: accelerate's, for models larger than a card; None: one device
+    tf32: bool = False
+    deterministic: bool = False
+
+
+@dataclass(frozen=True)
+class Ref:
+    """A file that a run wrote, known by its content; may stand in `Procedure.state()`."""
+
+    path: str  #: relative to the run directory, with forward slashes
+    sha256: str
+
+
+@runtime_checkable
+class Dataset(Protocol):
+    """Three disjoint splits; settings are chosen on `dev`, effects claimed on `test`."""
+
+    name: str
+    fingerprint: str  #: SHA-256 (hex) of the content, or of source and revision
+
+    @property
+    def train(self) -> Sequence[Any]: ...
+    @property
+    def dev(self) -> Sequence[Any]: ...
+    @property
+    def test(self) -> Sequence[Any]: ...
+
+
+@runtime_checkable
+class TextDataset(Protocol):
+    """Documents as strings. `text(split)` is the whole split as one string, joined as published."""
+
+    name: str
+    fingerprint: str
+
+    @property
+    def train(self) -> Sequence[str]: ...
+    @property
+    def dev(self) -> Sequence[str]: ...
+    @property
+    def test(self) -> Sequence[str]: ...
+
+    def text(self, split: str) -> str: ...
+
+    @property
+    def max_windows(self) -> int | None:
+        """How many evaluation windows the published protocol takes (C4: 256); None: all."""
+
+
+@runtime_checkable
+class LanguageModel(Protocol):
+    """A causal language model in memory, in eval mode, its parameters not requiring gradients."""
+
+    name: str  #: as typed: "opt-mini", "facebook/opt-125m"
+    module: nn.Module  #: transformers' ...ForCausalLM on the run's device
+    tokenizer: Any
+    context: int  #: longest window, tokens
+    folder: Path  #: local folder with config, tokenizer and safetensors that it was read from
+
+    @property
+    def blocks(self) -> Mapping[str, nn.Module]:
+        """Transformer blocks by their full module name, in order."""
+
+
+@runtime_checkable
+class StreamedLanguageModel(Protocol):
+    """The same model left on disk: one block in memory at a time."""
+
+    name: str
+    tokenizer: Any
+    context: int
+    folder: Path
+    n_blocks: int
+
+
+ModelBuilder = Callable[..., Any]  # (form: type, place: Placement, **settings) -> the form
+
+
+class Generators(Protocol):
+    """Named random generators, each a pure function of (seed, name, key) at its first use."""
+
+    def torch(self, name: str, *key: object) -> torch.Generator: ...
