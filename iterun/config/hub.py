@@ -1,0 +1,114 @@
+"""Models and texts named directly: model=OWNER/NAME, model=./FOLDER, data=./FILE.txt.
+
+Hydra asks its config sources for `model/OWNER/NAME`; ours stands last and answers for names that no
+file of a group bears. `model=A/B` is the local folder A/B if there is one, else the hub's id.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import yaml
+from hydra.core.plugins import Plugins
+from hydra.plugins.config_source import ConfigResult, ConfigSource
+from hydra.plugins.search_path_plugin import SearchPathPlugin
+from omegaconf import OmegaConf
+
+from iterun.config.locate import conf_dir
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from hydra.core.config_search_path import ConfigSearchPath
+    from hydra.core.object_type import ObjectType
+
+SCHEME = "iterun-direct"
+PROVIDER = "iterun"
+_HUB_ID = re.compile(r"[A-Za-z0-9_][\w.-]*/[A-Za-z0-9_][\w.-]*")
+
+
+def is_path(name: str) -> bool:
+    """Whether a choice is spelled as a path: ./x, ../x, /x or ~/x."""
+    return name.startswith(("./", "../", "/", "~")) or name in (".", "..")
+
+
+def model_node(name: str) -> dict[str, Any] | None:
+    """The settings of `model=name`; None if it is neither a folder here nor spelled as a hub id."""
+    folder = Path(name).expanduser()
+    if ("/" in name or is_path(name)) and folder.exists():
+        where = {"id": None, "folder": str(folder.absolute())}
+    elif _HUB_ID.fullmatch(name):
+        where = {"id": name}
+    else:
+        return None
+    return _generic_model() | {"name": name} | where
+
+
+def data_node(name: str) -> dict[str, Any] | None:
+    """The settings of `data=name`; None if there is no such file or folder here."""
+    path = Path(name).expanduser()
+    if not ("/" in name or is_path(name)) or not path.exists():
+        return None
+    return {"_target_": "iterun.data.text.local", "name": name, "path": str(path.absolute())}
+
+
+NODES: dict[str, Callable[[str], dict[str, Any] | None]] = {"model": model_node, "data": data_node}
+
+
+def _generic_model() -> dict[str, Any]:
+    """What model=hf takes, so that model.revision=... can be typed here too."""
+    path = conf_dir() / "model" / "hf.yaml"
+    settings: dict[str, Any] = {"_target_": "iterun.models.lm.load", "kinds": ["lm"]}
+    if path.is_file():
+        settings |= yaml.safe_load(path.read_text(encoding="utf-8"))
+    return settings
+
+
+def _node(config_path: str) -> dict[str, Any] | None:
+    group, _, name = config_path.partition("/")
+    return NODES[group](name) if group in NODES and name else None
+
+
+class DirectSource(ConfigSource):
+    """Answers for names of models and texts that are no file of `conf/`."""
+
+    @staticmethod
+    def scheme() -> str:
+        return SCHEME
+
+    def available(self) -> bool:
+        return True
+
+    def is_group(self, config_path: str) -> bool:
+        return False
+
+    def is_config(self, config_path: str) -> bool:
+        return _node(config_path) is not None
+
+    def list(self, config_path: str, results_filter: ObjectType | None) -> list[str]:
+        return []
+
+    def load_config(self, config_path: str) -> ConfigResult:
+        return ConfigResult(
+            provider=self.provider,
+            path=f"{SCHEME}://{config_path}",
+            config=OmegaConf.create(_node(config_path) or {}),
+            header={"package": None},
+        )
+
+
+class DirectSearchPath(SearchPathPlugin):
+    """Puts `DirectSource` behind the folders."""
+
+    def manipulate_search_path(self, search_path: ConfigSearchPath) -> None:
+        search_path.append(provider=PROVIDER, path=f"{SCHEME}://")
+
+
+def register() -> None:
+    """Tell Hydra of both; again has no effect."""
+    plugins = Plugins.instance()
+    for plugin in (DirectSource, DirectSearchPath):
+        if f"{plugin.__module__}.{plugin.__name__}" not in plugins.class_name_to_class:
+            plugins.register(plugin)
