@@ -7,10 +7,11 @@ With the frozen W (out, in), its mask M, factors B (out, r) and A (r, in), scale
     scale_lora  W ⊙ (BA)                     BA starts as all ones; no scale
     mask_lora   W + scale·(BA)⊙M             in training and when merged
 
-The last two need the dense product BA. It is made one matrix at a time in the forward pass and again
-in the backward pass, so that nothing of a weight's size is saved in between. What such a layer
-computes in training is, bit for bit, what it computes when merged: the sum is rounded to the frozen
-weight's dtype. M is the stored mask, not W != 0: a kept weight that is exactly 0 stays trainable.
+The last two need the dense product BA. It is made one matrix at a time in the forward pass and
+again in the backward pass, so that nothing of a weight's size is saved in between. What such a
+layer computes in training is, bit for bit, what it computes when merged: the sum is rounded to the
+frozen weight's dtype. M is the stored mask, not W != 0: a kept weight that is exactly 0 stays
+trainable.
 """
 
 import math
@@ -78,7 +79,7 @@ class LoraLinear(nn.Module):
         return y
 
     def merged_weight(self) -> Tensor:
-        """The base's weight with the adapter in it, a new tensor; zeros stay, but with plain `lora`.
+        """The weight with the adapter in it, a new tensor; zeros stay, but not with plain `lora`.
 
         `lora` without a mask is an ordinary merge, as of a head that isn't pruned.
         """
@@ -101,8 +102,9 @@ class LoraLinear(nn.Module):
         return None if self.form == "scale_lora" else self.scale
 
     def _bias(self, x: Tensor) -> Tensor | None:
-        bias = self.base.bias  # may be trained in float32 beside a half-precision weight
-        return None if bias is None else bias.to(x.dtype)
+        if self.base.bias is None:
+            return None  # type: ignore[unreachable]  # torch's stubs don't know bias=False
+        return self.base.bias.to(x.dtype)  # may be trained in float32 beside a half weight
 
 
 def attach(
@@ -176,7 +178,7 @@ class _DenseProduct(torch.autograd.Function):
         return F.linear(x, effective_weight(weight, mask, A, B, scale).to(x.dtype), bias)
 
     @staticmethod
-    @once_differentiable  # type: ignore[untyped-decorator]
+    @once_differentiable
     def backward(ctx: Any, g: Tensor) -> tuple[Tensor | None, ...]:
         x, weight, mask, A, B = ctx.saved_tensors
         needs_x, _, _, needs_A, needs_B, needs_bias, _ = ctx.needs_input_grad

@@ -181,12 +181,8 @@ class Method:
         """Whether the criterion looks at calibration inputs."""
         return self.criterion in ("wanda", "sparsegpt")
 
-    def statistic(
-        self, features: int, device: torch.device | str | None = None
-    ) -> Statistic | None:
-        """A fresh accumulator for a layer with so many inputs; None if no data is needed."""
-        if not self.needs_data:
-            return None
+    def statistic(self, features: int, device: torch.device | str | None = None) -> Statistic:
+        """A fresh accumulator for a layer with so many inputs, if `needs_data`."""
         return (ColumnNorms if self.criterion == "wanda" else HessianSum)(features, device)
 
     def prepare(self, statistic: Statistic | None, *, name: str = "matrix") -> Prepared:
