@@ -1,0 +1,84 @@
+"""Going on with a run that ended, was stopped or was killed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from iterun.core.keeper import FORMAT
+from iterun.errors import StoreError
+from iterun.store import checkpoint, paths
+from iterun.store.reader import RunView
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+FROM_THE_BEGINNING = -1
+
+
+def plan(directory: Path, iteration: int | None = None) -> int:
+    """The checkpoint to go on from: the newest one, or the newest up to `iteration`.
+
+    Returns:
+        Its iteration, or -1: there is none yet, so that the run starts from the beginning.
+
+    Raises:
+        StoreError: the run has no such iteration.
+    """
+    if iteration is not None:
+        last = max((line.i for line in RunView(directory).iterations()), default=0)
+        if not 0 <= iteration <= last:
+            raise StoreError(
+                f"{directory.name} has no iteration {iteration}: its last one is {last}",
+                hint=f"go on from an iteration between 0 and {last}",
+            )
+    numbers = checkpoint.available(directory)
+    return max((k for k in numbers if iteration is None or k <= iteration), default=-1)
+
+
+def load(directory: Path, k: int) -> tuple[int, dict[str, Any] | None, list[str]]:
+    """Checkpoint k, or the newest readable one before it.
+
+    Returns:
+        The iteration it belongs to, its state (None: from the beginning), and remarks on those
+        that could not be read.
+
+    Raises:
+        StoreError: none can be read, or it is of a later version's format.
+    """
+    notes: list[str] = []
+    first: StoreError | None = None
+    for candidate in _newest_first(directory, k):
+        try:
+            state = checkpoint.load(directory, candidate)
+        except StoreError as error:
+            notes.append(f"checkpoint {candidate} is left aside: {error.message}")
+            first = first or error
+            continue
+        if state.get("format", 0) > FORMAT:
+            raise StoreError(
+                f"checkpoint {candidate} of {directory.name} was written by a newer iterun",
+                hint="pip install -U iterun",
+            )
+        return candidate, state, notes
+    if first is not None:
+        raise first
+    return FROM_THE_BEGINNING, None, notes
+
+
+def told(dropped: int, done: int, attempt: int) -> str:
+    """The remark on iterations that are computed again."""
+    last = "the beginning" if done < 0 else f"iteration {done}"
+    lines = "1 later iteration was" if dropped == 1 else f"{dropped} later iterations were"
+    return f"going on from {last}: {lines} moved to {paths.dropped_lines(attempt)}"
+
+
+def clear_after(directory: Path, k: int) -> None:
+    """Delete checkpoints after k: they belong to iterations that are given up."""
+    for i in checkpoint.available(directory):
+        if i > k:
+            checkpoint.delete(directory, i)
+
+
+def _newest_first(directory: Path, k: int) -> Iterator[int]:
+    return (i for i in reversed(checkpoint.available(directory)) if i <= k)

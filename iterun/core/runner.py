@@ -1,0 +1,260 @@
+"""The loop: start, baseline, then step, record, stop rules, checkpoint, until a rule ends it.
+
+    check -> run directory -> start -> baseline -> for each iteration:
+    step -> record -> stop rules -> checkpoint -> ... -> result -> summary
+
+It knows no model, no data and no task: only a `Procedure` and the run directory's writer.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+from typing import TYPE_CHECKING, Any
+
+from iterun.core import endings, resume
+from iterun.core.endings import Ending
+from iterun.core.job import Job, Outcome
+from iterun.core.keeper import Keeper
+from iterun.core.logs import logged_to
+from iterun.core.numbers import not_finite, plain_metrics, plain_result
+from iterun.core.progress import IterationDone, RunEnded, RunStarted
+from iterun.core.retention import CheckpointSettings
+from iterun.core.run import Run
+from iterun.core.signals import GivenUp, Left, Signals, Watch
+from iterun.core.stop import StopRules, StopSettings
+from iterun.core.tally import Tally, parameters_of
+from iterun.errors import ConfigError, DiskError, StoreError, raise_all
+from iterun.ops import rng
+from iterun.store.reader import RunView
+from iterun.store.writer import RunWriter
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from iterun.store.schema import Summary
+
+__all__ = ["Job", "Outcome", "run"]
+
+
+def run(job: Job) -> Outcome:
+    """Do a run, new or resumed, to its end.
+
+    Raises:
+        ConfigError: out of `check` or `start`, before anything was computed. A new run's directory
+            is removed again; a resumed one is left as it was.
+        StoreError: the directory is taken, the run is alive, or it has no readable checkpoint.
+        DiskError: the directory can't be made.
+    """
+    stop = StopSettings.of(job.stop, job.objective)
+    keep = CheckpointSettings.of(job.checkpoint)
+    raise_all([*stop.check(), *keep.check(), *job.procedure.check()])
+    with Signals(job.clock) as signals:
+        engine = Engine(job, stop, keep, signals)
+        with contextlib.closing(engine.writer), logged_to(engine.writer.log):
+            outcome = engine.run()
+    job.listener(RunEnded(outcome))
+    return outcome
+
+
+class Engine:
+    """One attempt at one run."""
+
+    def __init__(
+        self, job: Job, stop: StopSettings, keep: CheckpointSettings, signals: Signals
+    ) -> None:
+        self.job = job
+        self.before = None if job.resume_from is None else RunView(job.directory).status
+        self.writer = writer = _writer(job)
+        record = writer.record
+        self.signals = signals
+        signals.last_words = self._last_words
+        self.watch = Watch(signals, clock=job.clock, grace=keep.grace)
+        self.rules = StopRules(stop)
+        self.handle = Run(
+            writer=writer, place=job.place, seed=record.seed, builders=job.builders,
+            listener=job.listener, watch=self.watch, clock=job.clock,
+        )  # fmt: skip
+        named = parameters_of(job.config, model=record.model, data=record.data, seed=record.seed)
+        self.tally = Tally(job.objective, named)
+        self.keeper = Keeper(
+            writer=writer, settings=keep, procedure=job.procedure, run=self.handle,
+            rules=self.rules, tally=self.tally, clock=job.clock, listener=job.listener,
+        )  # fmt: skip
+        self.length: int | None = None
+        self.capped: int | None = None  # with stop.iterations
+        self._ready = False  # nothing is refused any more
+        self._began = 0.0  # the iteration that goes on
+
+    def run(self) -> Outcome:
+        """All of it; every error but a refusal is recorded.
+
+        Raises:
+            ConfigError: out of `start`.
+            StoreError: of a run that can't be resumed.
+        """
+        result: Mapping[str, Any] = {}
+        try:
+            self.writer.start_heartbeat()
+            ending = self._begin() or self._loop()
+            if ending.state == "completed":
+                result = plain_result(self.job.procedure.result())
+        except (Left, GivenUp):
+            ending = self._given_up()
+        except KeyboardInterrupt:
+            ending = self._interrupted()
+        except (Exception, SystemExit) as error:  # recorded, with its traceback
+            if self._is_refusal(error):
+                self._take_back()
+                raise
+            ending = endings.failed(error)
+        return self._end(ending, result)
+
+    # The beginning.
+
+    def _begin(self) -> Ending | None:
+        """Up to the first iteration; an ending if there is nothing to go on with."""
+        job, k = self.job, self.job.resume_from
+        rng.seed_globals(self.writer.record.seed)
+        job.procedure.start(self.handle)
+        self.length = job.procedure.length()
+        self.capped = self.rules.capped(self.length)
+        self.tally.parameters.update(self.handle.resolved)
+        notes = [] if k is None else self._restore(k)
+        self._ready = True
+        if self.rules.settings.seconds is not None:
+            self.watch.deadline = job.clock() + self.rules.settings.seconds - self.keeper.seconds
+        resumed = None if k is None else self.tally.i
+        job.listener(RunStarted(job.directory, self.writer.record, self.capped, resumed, notes))
+        return self._baseline() if self.tally.i < 0 else None
+
+    def _baseline(self) -> Ending | None:
+        if self.signals.caught:
+            return self._interrupted()
+        self._began = self.job.clock()
+        metrics = self.job.procedure.baseline()
+        if metrics is not None and (ending := self._record(0, metrics)):
+            return ending
+        self.tally.i = 0
+        self.keeper.save(0)
+        return None
+
+    def _restore(self, k: int) -> list[str]:
+        """Put checkpoint k back and move aside what came later; remarks on it."""
+        directory, writer = self.job.directory, self.writer
+        k, state, notes = resume.load(directory, k)
+        done = resume.FROM_THE_BEGINNING
+        if state is not None:
+            done = state["done"]
+            self.keeper.restore(state)
+            if not self.rules.restore(state["rules"]):
+                for line in RunView(directory).iterations():
+                    if line.i <= done:
+                        self.rules.see(line.i, line.metrics)
+        self._ready = True
+        resume.clear_after(directory, k)
+        if dropped := writer.drop_after(done):
+            notes.append(resume.told(dropped, done, writer.attempt))
+        if state is not None and state["inner"]:
+            self.keeper.go_on_inside(k, state["inner"])
+        if RunView(directory).config != self.job.config:
+            writer.rewrite_config(self.job.config)
+        return notes
+
+    # The loop.
+
+    def _loop(self) -> Ending:
+        procedure, keeper, clock = self.job.procedure, self.keeper, self.job.clock
+        i = self.tally.i
+        self.handle.at_safe_point = self._at_safe_point
+        while True:
+            reason = self.handle.reason or self.rules.verdict(i, self.length, keeper.seconds)
+            if reason or self.signals.caught:
+                keeper.save(i)
+                self.watch.deadline = None  # `result` may take its time
+                return Ending("completed", reason) if reason else self._interrupted()
+            i += 1
+            self.handle.i = i
+            self._began = clock()
+            if ending := self._record(i, procedure.step(i)):
+                return ending
+            keeper.save_if_due(i)
+
+    def _record(self, i: int, metrics: Mapping[str, Any]) -> Ending | None:
+        """Write iteration i's line and tell it; an ending if the run has diverged."""
+        seconds = round(self.job.clock() - self._began + self.keeper.inner_seconds, 6)
+        values = plain_metrics(metrics)
+        gathered = self.handle.take(values)
+        self.writer.append(
+            i, seconds=seconds, metrics=values, cost=gathered.cost, labels=gathered.labels,
+            files=self.keeper.take_files(),
+        )  # fmt: skip
+        self.rules.see(i, values)
+        objective = self.tally.add(i, values, gathered.cost)
+        done = IterationDone(
+            i, self.capped, values, gathered.cost, gathered.labels, seconds, objective
+        )
+        self.job.listener(done)
+        bad = not_finite(values, self.job.procedure.may_be_infinite)
+        return endings.diverged(i, bad, values[bad]) if bad is not None else None
+
+    def _at_safe_point(self) -> None:
+        leaving = self.watch.leaving
+        self.keeper.save_inside(self._began, always=leaving)
+        if leaving:
+            raise Left
+
+    # The end.
+
+    def _interrupted(self) -> Ending:
+        return endings.interrupted(self.signals.caught)
+
+    def _given_up(self) -> Ending:
+        """A signal, or stop.seconds inside an iteration: a state in between has no result."""
+        if self.signals.caught:
+            return self._interrupted()
+        self.handle.warn(
+            "stop.seconds came inside an iteration, so that the run has no result yet: "
+            f"iterun resume {self.writer.record.id} computes it from the last whole one"
+        )
+        return Ending("completed", "seconds")
+
+    def _end(self, ending: Ending, result: Mapping[str, Any]) -> Outcome:
+        summary = self.tally.summary(
+            ending.state, seconds=self.keeper.seconds, reason=ending.reason, result=result
+        )
+        return self._outcome(endings.write(ending, summary, self.writer), summary)
+
+    def _outcome(self, ending: Ending, summary: Summary | None) -> Outcome:
+        return Outcome(
+            state=ending.state, reason=ending.reason, error=ending.error,
+            exit_status=ending.exit_status, directory=self.job.directory,
+            iterations=max(self.tally.i, 0), summary=summary, exception=ending.exception,
+        )  # fmt: skip
+
+    def _last_words(self) -> None:
+        """From another thread, when the main one doesn't come back after a second SIGINT."""
+        ending = self._interrupted()
+        with contextlib.suppress(DiskError):
+            self.writer.status(ending.state, reason=ending.reason)
+        self.job.listener(RunEnded(self._outcome(ending, None)))
+
+    def _is_refusal(self, error: BaseException) -> bool:
+        if self._ready:
+            return False
+        kinds = ConfigError if self.before is None else (ConfigError, StoreError)
+        return isinstance(error, kinds)
+
+    def _take_back(self) -> None:
+        """Leave nothing of a new run, and a resumed one as it was."""
+        self.writer.close()
+        if (before := self.before) is None:
+            shutil.rmtree(self.job.directory)
+        else:
+            self.writer.status(before.state, reason=before.reason, error=before.error)
+
+
+def _writer(job: Job) -> RunWriter:
+    if job.resume_from is not None:
+        return RunWriter.reopen(job.directory)
+    return RunWriter.create(job.directory, record=job.record, config=job.config, patch=job.patch)
