@@ -1,0 +1,102 @@
+"""Who may write a run: a new folder goes to one, and of two resumes only one wins.
+
+No kernel lock is used: file systems of clusters often have none. A claim is a file that only one
+process can create (O_EXCL), on NFS too; it names that process, and goes once status.json does.
+"""
+
+import os
+from pathlib import Path
+
+from iterun.errors import StoreError
+from iterun.store import disk, paths, process
+from iterun.store.reader import RunView
+from iterun.store.schema import RUNNING, Status, decode, encode
+
+
+def take_new(directory: Path) -> None:
+    """Make the run directory, or take one that holds only `.hydra`.
+
+    Raises:
+        StoreError: it holds something else, or another run took it this moment.
+    """
+    directory.mkdir(parents=True, exist_ok=True)
+    others = sorted(set(os.listdir(directory)) - {paths.HYDRA})
+    try:
+        if others:
+            raise FileExistsError
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
+        os.close(os.open(directory / paths.ITERATIONS, flags, 0o666))
+    except FileExistsError:
+        raise StoreError(
+            f"{directory} is in use already: it holds {', '.join(others[:3]) or 'a run'}",
+            hint="name another folder with hydra.run.dir=FOLDER, or remove this one",
+        ) from None
+
+
+def take_over(directory: Path) -> Status:
+    """Make this process the writer of a run whose process is gone; its new status, written.
+
+    Raises:
+        StoreError: the run is alive, or another process is just taking it over.
+    """
+    before = RunView(directory).status
+    _refuse_alive(directory, before)
+    attempt = before.attempt + 1
+    while (holder := _claim(directory, attempt)) is not None:
+        _refuse_alive(directory, holder)
+        attempt += 1  # that one died between its claim and its first status
+    claim = directory / f"{paths.CLAIM}{attempt}"
+    try:
+        now = RunView(directory).status
+        _refuse_alive(directory, now)  # another one was faster, and has given its claim back
+        if now.attempt >= attempt:
+            raise _busy(directory, now)
+        status = process.own_status(RUNNING, attempt=attempt)
+        status.iteration = now.iteration
+        data = encode(status.to_json()) + b"\n"
+        disk.write_beside(directory / paths.STATUS, data, durable=True)
+    finally:
+        claim.unlink(missing_ok=True)
+    for number in range(before.attempt + 1, attempt):
+        (directory / f"{paths.CLAIM}{number}").unlink(missing_ok=True)
+    return status
+
+
+def _claim(directory: Path, attempt: int) -> Status | None:
+    """Claim an attempt; None if it is ours, else who has it."""
+    claim = directory / f"{paths.CLAIM}{attempt}"
+    try:
+        fd = os.open(claim, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
+    except FileExistsError:
+        return _holder(claim)
+    try:
+        own = process.own_status(RUNNING, attempt=attempt)
+        os.write(fd, encode(own.to_json()))
+    finally:
+        os.close(fd)
+    return None
+
+
+def _holder(claim: Path) -> Status:
+    """Who has a claim: if it was given back, nobody; if it isn't written yet, somebody."""
+    born = 0.0
+    try:
+        born = os.stat(claim).st_mtime
+        return Status.from_json(decode(claim.read_bytes()))
+    except (FileNotFoundError, ValueError):
+        pass
+    return Status(state=RUNNING, heartbeat=born)
+
+
+def _refuse_alive(directory: Path, status: Status) -> None:
+    if status.state == RUNNING and process.is_alive(status):
+        raise _busy(directory, status)
+
+
+def _busy(directory: Path, status: Status) -> StoreError:
+    here = status.boot_id == process.boot_id()
+    wait = "" if here else f" (or wait {process.STALE:.0f} s if that machine is gone)"
+    return StoreError(
+        f"{directory} is being written by process {status.pid} on {status.host or 'this machine'}",
+        hint=f"end it first, as in `kill -INT {status.pid}`{wait}",
+    )

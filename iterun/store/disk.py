@@ -1,0 +1,171 @@
+"""Writes that a crash cannot leave half done, and errors that say what to do."""
+
+import contextlib
+import errno
+import hashlib
+import os
+import shutil
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+from iterun.errors import DiskError
+from iterun.store import paths
+
+FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+_SHUT = {errno.EROFS, errno.EACCES, errno.EPERM}
+_fdatasync = getattr(os, "fdatasync", os.fsync)
+
+
+def disk_error(error: OSError, path: Path) -> OSError | DiskError:
+    """The error to raise: a `DiskError` with a next step if the user can mend it, else `error`."""
+    if error.errno in FULL:
+        return DiskError(
+            f"{path} can't be written: {os.strerror(error.errno or 0).lower()}",
+            hint="make room (`iterun ls --sort seconds` names old runs), or move on with "
+            "--outputs FOLDER; then `iterun resume RUN`",
+        )
+    if error.errno in _SHUT:
+        return DiskError(
+            f"{path} can't be written: {os.strerror(error.errno or 0).lower()}",
+            hint="choose a folder that you may write with --outputs FOLDER or ITERUN_OUTPUTS",
+        )
+    if error.errno == errno.EIO:
+        return DiskError(f"{path} can't be written: the disk reports an error", hint="check it")
+    return error
+
+
+@contextlib.contextmanager
+def disk_errors(path: Path) -> Iterator[None]:
+    """Turn an OSError of the block into a `DiskError` that names `path`, where that fits."""
+    try:
+        yield
+    except OSError as error:
+        raise disk_error(error, path) from error
+
+
+def part_of(path: Path) -> Path:
+    """Where to write before renaming to `path`; the suffix stays, since some writers look at it."""
+    return path.with_name(f"{paths.PART}{threading.get_native_id()}-{path.name}")
+
+
+def write_beside(path: Path, data: bytes, *, durable: bool) -> None:
+    """Replace the file `path` by `data`, whole or not at all.
+
+    Args:
+        path: the file.
+        data: its new content.
+        durable: wait until the content is on the disk; without, only a power loss may undo it.
+    """
+    part = part_of(path)
+    with disk_errors(path):
+        try:
+            with open(part, "wb") as file:
+                file.write(data)
+                if durable:
+                    file.flush()
+                    os.fsync(file.fileno())
+            os.replace(part, path)
+        except OSError:
+            part.unlink(missing_ok=True)
+            raise
+        if durable:
+            sync_folder(path.parent)
+
+
+def write_all(fd: int, data: bytes, *, size: int, path: Path) -> int:
+    """Append `data` to an O_APPEND descriptor, whole or not at all; the file's new size.
+
+    Args:
+        fd: the descriptor.
+        data: whole lines.
+        size: the file's size before, to cut off what a full disk let through.
+        path: for the message.
+    """
+    try:
+        written = os.write(fd, data)
+        while written < len(data):  # the disk is nearly full: the next try says why
+            written += os.write(fd, data[written:])
+        return size + written
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            os.ftruncate(fd, size)
+        raise disk_error(error, path) from error
+
+
+def sync_data(fd: int, path: Path) -> None:
+    """Wait until what was written to `fd` is on the disk."""
+    with disk_errors(path):
+        _fdatasync(fd)
+
+
+def sync_file(path: Path) -> None:
+    """Wait until the file's content is on the disk."""
+    fd = os.open(path, os.O_RDONLY)
+    try:
+        sync_data(fd, path)
+    finally:
+        os.close(fd)
+
+
+def sync_folder(path: Path) -> None:
+    """Wait until the folder's names are on the disk; a file system that can't is let pass."""
+    fd = os.open(path, os.O_RDONLY)
+    try:
+        with contextlib.suppress(OSError):
+            os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+def replace_folder(part: Path, target: Path) -> None:
+    """Give the finished folder `part` the name `target`; what had the name goes."""
+    old = target.with_name(f"{paths.OLD}{target.name}")
+    shutil.rmtree(old, ignore_errors=True)
+    if target.exists():
+        os.replace(target, old)
+    os.replace(part, target)
+    if old.is_dir():
+        shutil.rmtree(old, ignore_errors=True)
+    else:
+        old.unlink(missing_ok=True)
+
+
+def clean(root: Path) -> None:
+    """Remove what a killed writer left half written; put back what it was just replacing."""
+    for folder, names, files in os.walk(root):
+        for name in [*names, *files]:
+            path = Path(folder, name)
+            if name.startswith(paths.OLD) and not Path(folder, name[len(paths.OLD) :]).exists():
+                os.replace(path, path.with_name(name[len(paths.OLD) :]))
+            elif name.startswith((paths.PART, paths.OLD)):
+                if path.is_dir() and not path.is_symlink():
+                    shutil.rmtree(path, ignore_errors=True)
+                else:
+                    path.unlink(missing_ok=True)
+        names[:] = [name for name in names if not name.startswith((paths.PART, paths.OLD))]
+
+
+def file_hash(path: Path) -> str:
+    """SHA-256 of a file's content."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def write_over(path: Path, data: bytes) -> None:
+    """Write into the space that a file has already, when a full disk gives no more.
+
+    The file is not replaced, so a crash in between may tear it: only for what must still be said.
+
+    Raises:
+        DiskError: the new content needs more space than the file has.
+    """
+    with disk_errors(path), open(path, "r+b") as file:
+        file.write(data)
+        file.truncate()
+
+
+def touch(path: Path) -> None:
+    """Give a folder a new time, as a hint to who watches it; without a right to do so, nothing."""
+    with contextlib.suppress(OSError):
+        os.utime(path)

@@ -1,0 +1,92 @@
+"""The JSON that run directories are written in.
+
+JSON has no NaN: it is written as the string "NaN", infinities as "Infinity" and "-Infinity", and
+read back as floats. A text that reads like one of them gets quotes of its own, so that what is read
+is what was written.
+"""
+
+import json
+from math import isfinite
+from os import PathLike, fspath
+from typing import Any
+
+_NUMBERS = {"NaN": float("nan"), "Infinity": float("inf"), "-Infinity": float("-inf")}
+
+
+def _plain(value: Any) -> Any:
+    """JSON's form of numpy and torch scalars, arrays and paths."""
+    if isinstance(value, PathLike):
+        return fspath(value)
+    if hasattr(value, "tolist"):
+        return value.tolist()
+    if hasattr(value, "item"):
+        return value.item()
+    raise TypeError(f"a {type(value).__name__} can't be written as JSON")
+
+
+_JSON = {"allow_nan": False, "separators": (",", ":"), "default": _plain}
+_encode = json.JSONEncoder(ensure_ascii=False, **_JSON).encode  # type: ignore[arg-type]  # a mixed dict
+_encode_ascii = json.JSONEncoder(**_JSON).encode  # type: ignore[arg-type]  # a mixed dict
+
+
+def encode(value: Any) -> bytes:
+    """JSON in UTF-8 on one line, without spaces; tuples become lists, keys strings.
+
+    Raises:
+        TypeError: the value holds something that JSON has no form for.
+    """
+    try:
+        text = _encode(value)
+    except ValueError:  # not a finite number somewhere
+        text = _encode(_outgoing(value))
+    else:
+        if 'NaN"' in text or 'Infinity"' in text:
+            text = _encode(_outgoing(value))
+    try:
+        return text.encode()
+    except UnicodeEncodeError:  # half a character, as a cut token leaves it
+        return _encode_ascii(_outgoing(value)).encode()
+
+
+def decode(raw: bytes) -> Any:
+    """What `encode` was given.
+
+    Raises:
+        ValueError: not JSON, not UTF-8, or nested too deeply.
+    """
+    try:
+        value = json.loads(raw.decode())
+        if b'NaN"' in raw or b'Infinity"' in raw:
+            value = _incoming(value)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+    return value
+
+
+def _outgoing(value: Any) -> Any:
+    if isinstance(value, str):
+        return f'"{value}"' if value.strip('"') in _NUMBERS else value
+    if isinstance(value, float):
+        if isfinite(value):
+            return value
+        return "NaN" if value != value else "Infinity" if value > 0 else "-Infinity"
+    if isinstance(value, dict):
+        return {key: _outgoing(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_outgoing(item) for item in value]
+    if value is None or isinstance(value, int):
+        return value
+    return _outgoing(_plain(value))
+
+
+def _incoming(value: Any) -> Any:
+    if isinstance(value, str):
+        if value in _NUMBERS:
+            return _NUMBERS[value]
+        quoted = value.startswith('"') and value.strip('"') in _NUMBERS
+        return value[1:-1] if quoted else value
+    if isinstance(value, dict):
+        return {key: _incoming(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_incoming(item) for item in value]
+    return value

@@ -1,0 +1,223 @@
+"""One run as a row of a list: what `ls`, filters and comparisons look at."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Final
+
+from iterun.errors import StoreError
+from iterun.store.reader import RunView, true_state
+from iterun.store.schema import RUNNING, Status, Summary, decode, encode
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+MISSING: Final = object()  #: what `Row.get` gives for a name that the run doesn't have
+
+#: names that every row has, in the order of a listing
+COLUMNS = (
+    "id", "system", "family", "state", "reason", "created", "seconds", "iterations", "seed",
+    "model", "data", "signature", "tags", "path", "error", "attempt", "host",
+)  # fmt: skip
+#: other words for them
+ALIASES = {"status": "state", "task": "system", "tag": "tags"}
+#: where a bare name is looked for, in this order, and the prefix that picks one place
+PLACES = {"task": "parameters", "metrics": "last", "result": "result", "cost": "costs"}
+
+
+class Row:
+    """A run in the index. Its JSON is parsed when something beyond the columns is asked for."""
+
+    def __init__(self, path: Path, columns: tuple[Any, ...], body: str) -> None:
+        self.path = path  #: the run directory
+        self.id: str
+        (self.id, self.system, self.family, self._state, self.created, self.stamp, self.seed,
+         self.model, self.data) = columns  # fmt: skip
+        self._raw = body
+
+    @cached_property
+    def body(self) -> dict[str, Any]:
+        """What the run directory said when the index last looked."""
+        body: dict[str, Any] = decode(self._raw.encode())
+        return body
+
+    @cached_property
+    def state(self) -> str:
+        """How the run stands now: a run said to be running is looked after."""
+        if self._state != RUNNING:
+            return str(self._state)
+        return true_state(Status.from_json(self.body["status"]))
+
+    @property
+    def reason(self) -> str | None:
+        """The rule or signal that ended it."""
+        return self._text("reason")
+
+    @property
+    def error(self) -> str | None:
+        """What it failed of."""
+        return self._text("error")
+
+    @property
+    def host(self) -> str | None:
+        """Where it runs or ran last."""
+        return self._text("host")
+
+    @property
+    def attempt(self) -> int:
+        """1, and one more for each resume."""
+        return int(self.body["status"].get("attempt", 1))
+
+    @property
+    def iterations(self) -> int | None:
+        """The last iteration that was recorded."""
+        found: int | None = self.body.get("iterations")
+        return found
+
+    @property
+    def seconds(self) -> float | None:
+        """Time spent, over all attempts; None before the first checkpoint."""
+        found: float | None = self.body.get("seconds")
+        return found
+
+    @property
+    def signature(self) -> str:
+        """What groups the seeds of one setting."""
+        return str(self.body["signature"])
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """Flat, without `task.`."""
+        return self._dict("parameters")
+
+    @property
+    def last(self) -> dict[str, Any]:
+        """Newest value of each metric."""
+        return self._dict("last")
+
+    @property
+    def result(self) -> dict[str, Any]:
+        """The run's summary of itself."""
+        return self._dict("result")
+
+    @property
+    def costs(self) -> dict[str, Any]:
+        """Timings, memory, throughput."""
+        return self._dict("costs")
+
+    @property
+    def best(self) -> dict[str, Any] | None:
+        """{i, value} of the objective."""
+        found: dict[str, Any] | None = self.body.get("best")
+        return found
+
+    @property
+    def objective(self) -> dict[str, Any] | None:
+        """{metric, goal}."""
+        found: dict[str, Any] | None = self.body.get("objective")
+        return found
+
+    @property
+    def tags(self) -> list[str]:
+        """Words that the user gave."""
+        found: list[str] = self.body.get("tags", [])
+        return found
+
+    @property
+    def parent(self) -> dict[str, Any] | None:
+        """{run, iteration} of a fork."""
+        found: dict[str, Any] | None = self.body.get("parent")
+        return found
+
+    def get(self, name: str) -> Any:
+        """The value of a column, parameter, metric, result or cost by its bare name, or `MISSING`.
+
+        `best` is the best value of the objective. A prefix picks one place: `task.lr`,
+        `metrics.lr`, `result.lr`, `cost.lr`.
+        """
+        name = ALIASES.get(name, name)
+        if name in COLUMNS:
+            return getattr(self, name)
+        if name == "best":
+            return (self.best or {}).get("value", MISSING)
+        place, _, rest = name.partition(".")
+        if rest and place in PLACES:
+            found = self._dict(PLACES[place]).get(rest, MISSING)
+            if found is not MISSING:
+                return found
+        for key in PLACES.values():
+            values = self._dict(key)
+            if name in values:
+                return values[name]
+        return MISSING
+
+    def names(self) -> set[str]:
+        """All names that `get` knows here, but the prefixed ones."""
+        found = {*COLUMNS, *ALIASES, "best"}
+        return found.union(*(self._dict(key) for key in PLACES.values()))
+
+    def to_json(self) -> dict[str, Any]:
+        """The whole row, for `ls --json`."""
+        row = {name: self.get(name) for name in COLUMNS} | {"path": str(self.path)}
+        places = {key: self._dict(key) for key in PLACES.values()}
+        return {
+            **row,
+            **places,
+            "objective": self.objective,
+            "best": self.best,
+            "parent": self.parent,
+        }
+
+    def _dict(self, key: str) -> dict[str, Any]:
+        found: dict[str, Any] = self.body.get(key) or {}
+        return found
+
+    def _text(self, key: str) -> str | None:
+        found: str | None = self.body["status"].get(key)
+        return found
+
+
+def read_row(directory: Path) -> tuple[tuple[Any, ...], str]:
+    """The columns and the body of a row, from the run directory.
+
+    Raises:
+        StoreError: a file that a row needs can't be read.
+    """
+    view = RunView(directory)
+    record, status = view.record, view.status
+    summary = view.summary or Summary(state=status.state, parameters=_parameters(view))
+    tags = view.config.get("tags") or []
+    body = {
+        "signature": record.signature, "objective": summary.objective or record.objective,
+        "parameters": summary.parameters, "last": summary.last, "best": summary.best,
+        "result": summary.result, "costs": summary.costs, "parent": record.parent,
+        "tags": [str(tag) for tag in tags] if isinstance(tags, list) else [str(tags)],
+        "seconds": summary.seconds if view.summary else None,
+        "iterations": max(summary.iterations, status.iteration or 0), "status": status.to_json(),
+    }  # fmt: skip
+    columns = (
+        record.id, record.system, record.family, status.state, record.created,
+        _stamp(record.created, directory), record.seed, record.model, record.data,
+    )  # fmt: skip
+    return columns, encode({key: value for key, value in body.items() if value}).decode()
+
+
+def _parameters(view: RunView) -> dict[str, Any]:
+    """What the summary will say, before there is one."""
+    task = view.config.get("task")
+    flat = {k: v for k, v in task.items() if k != "_target_"} if isinstance(task, dict) else {}
+    record = view.record
+    chosen = {"model": record.model, "data": record.data, "seed": record.seed}
+    return {**flat, **chosen, **record.resolved}
+
+
+def _stamp(created: str, directory: Path) -> float:
+    """Seconds since the epoch."""
+    try:
+        return datetime.fromisoformat(created).timestamp()
+    except (ValueError, OverflowError, OSError):
+        raise StoreError(
+            f"{directory / 'run.json'} can't be read: created={created!r} is no ISO time",
+            hint="write it as in 2026-11-24T10:15:00+01:00",
+        ) from None
