@@ -1,18 +1,18 @@
 """The base class of all systems: what the runner calls, and in which order.
 
-    check, start, length, baseline, step 1, 2, ..., result       a fresh run
-    check, start, length, restore, step k + 1, ..., result       a resumed one
+check, start, length, baseline, step 1, 2, ..., result       a fresh run
+check, start, length, restore, step k + 1, ..., result       a resumed one
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from iterun.errors import ConfigError
-
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
     from iterun.core.run import Run
+    from iterun.errors import ConfigError
 
 
 class Procedure:
@@ -22,7 +22,7 @@ class Procedure:
     seeds no generator: it asks `run`, which `start` keeps as it likes (by custom `self.run = run`).
     """
 
-    #: what `backend.threads=auto` takes: 1 where the nets have under 1M parameters, None for all cores
+    #: what `backend.threads=auto` takes: 1 where nets have under 1M parameters, None: all cores
     threads: ClassVar[int | None] = None
     #: metrics that may be infinite or NaN without ending the run as `diverged`
     may_be_infinite: ClassVar[frozenset[str]] = frozenset()
@@ -36,7 +36,7 @@ class Procedure:
         raise NotImplementedError
 
     def length(self) -> int | None:
-        """How many iterations there are, known after `start`; None: until a stop rule ends the run."""
+        """How many iterations there are, known after `start`; None: until a rule ends the run."""
         return None
 
     def baseline(self) -> Mapping[str, float] | None:
@@ -48,8 +48,10 @@ class Procedure:
         raise NotImplementedError
 
     def state(self) -> dict[str, Any]:
-        """All that baseline and steps changed: nested dicts, lists, tuples of tensors, arrays, numbers,
-        strings, None and Refs; keys are strings or integers.
+        """All that baseline and steps changed.
+
+        Nested dicts, lists, tuples of tensors, arrays, numbers, strings, None and Refs; keys are
+        strings or integers.
         """
         return {}
 
@@ -57,5 +59,5 @@ class Procedure:
         """Put back what `state` gave, with the types it went in with."""
 
     def result(self) -> Mapping[str, Any]:
-        """The run's summary: numbers and short texts; artifacts that need the whole run are saved here."""
+        """The run's summary, numbers and short texts; what needs it whole is saved here."""
         return {}
