@@ -36,11 +36,11 @@ class Procedure:
         raise NotImplementedError
 
     def length(self) -> int | None:
-        """How many iterations there are, known after `start`; None: until a rule ends the run."""
+        """How many iterations there are, known after `start`; None: until a rule ends it."""
         return None
 
     def baseline(self) -> Mapping[str, float] | None:
-        """Iteration 0, if the system has one: the dense model, the first answer. None: it has not."""
+        """Iteration 0, if the system has one: the dense model, the first answer; else None."""
         return None
 
     def step(self, i: int) -> Mapping[str, float]:

@@ -120,6 +120,7 @@ class Engine:
         self.length = job.procedure.length()
         self.capped = self.rules.capped(self.length)
         self.tally.parameters.update(self.handle.resolved)
+        self.writer.resolve(self.handle.resolved)
         notes = [] if k is None else self._restore(k)
         self._ready = True
         if self.rules.settings.seconds is not None:

@@ -179,6 +179,14 @@ class RunWriter:
         self.status(RUNNING)
         return cut.n_lines
 
+    def resolve(self, values: Mapping[str, Any]) -> None:
+        """Add to run.json what parameters of null became; known only once `start` is done."""
+        if values.items() <= self.record.resolved.items():
+            return
+        self.record.resolved = {**self.record.resolved, **values}
+        data = encode(self.record.to_json()) + b"\n"
+        disk.write_beside(self.directory / paths.RUN, data, durable=True)
+
     def rewrite_config(self, config: Mapping[str, Any]) -> None:
         """Replace config.json; the old one stays as `config.<attempt>.json`."""
         path, old = self.directory / paths.CONFIG, self.directory / paths.old_config(self.attempt)
