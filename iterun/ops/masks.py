@@ -19,6 +19,7 @@ TieRule = Literal["exact", "reference"]
 TIE_RULES: tuple[TieRule, ...] = ("exact", "reference")
 
 _CHUNK = 1 << 22  # entries looked at together: 16 MiB of int32 keys
+_SMALL = 1 << 16  # up to here a histogram of 65,536 bins costs more than the entries do
 _INTEGER = {1: torch.uint8, 2: torch.int16, 4: torch.int32, 8: torch.int64}
 
 
@@ -167,6 +168,10 @@ def kth_smallest(values: Tensor, position: int) -> tuple[int, int]:
         Its bit pattern as an integer (see `as_value`), and how many equal ones stand before it.
     """
     flat = values.detach().reshape(-1)
+    if len(flat) <= _SMALL:
+        keys = _keys(flat)
+        key = int(_kth_of_rows(keys[None], position + 1))
+        return key, position - int((keys < key).sum())
     shift, prefix, rest = 8 * flat.element_size(), 0, position
     while shift > 0:
         shift = max(shift - 16, 0)

@@ -212,7 +212,9 @@ class Method:
             The pruned weight in its own dtype, and its mask (True = kept).
         """
         pattern = parse_pattern(self.pattern)
-        if isinstance(prepared, InverseFactor):
+        if self.criterion == "sparsegpt":
+            if not isinstance(prepared, InverseFactor):
+                raise TypeError("criterion=sparsegpt needs what `prepare` makes of a HessianSum")
             share = None if pattern else self.sparsity
             return sparsegpt(
                 weight,
@@ -228,7 +230,7 @@ class Method:
     def _mask(
         self,
         weight: Tensor,
-        norms: Tensor | None,
+        norms: Prepared,
         pattern: Pattern | None,
         generator: torch.Generator | None,
     ) -> Tensor:
@@ -238,7 +240,7 @@ class Method:
                 raise TypeError("criterion=random needs a generator")
             scores = random_scores(weight, generator)
         elif self.criterion == "wanda":
-            if norms is None:
+            if not isinstance(norms, Tensor):
                 raise TypeError("criterion=wanda needs column norms")
             if pattern is None:
                 return wanda_mask(
