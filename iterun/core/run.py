@@ -175,6 +175,10 @@ class Run:
         """A safetensors file of named tensors or arrays."""
         return self._writer.save_bytes(name, render.tensors(tensors), at=at)
 
+    def save_file(self, name: str, write: Callable[[Path], None], at: int | None = None) -> Ref:
+        """A file that `write` makes at the path it is called with: for what is larger than memory."""
+        return self._writer.save_bytes(name, write, at=at)
+
     def append(self, name: str, rows: Sequence[Any]) -> None:
         """Add JSON lines of this iteration to an artifact; each gets its `i`."""
         self._writer.append_rows(name, self.i, rows)
