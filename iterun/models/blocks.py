@@ -151,7 +151,7 @@ def run_block(block: nn.Module, hidden: Tensor, kwargs: Mapping[str, Any]) -> Te
         hidden: (batch, tokens, features).
         kwargs: from `capture_block_inputs`.
     """
-    output = block(hidden, **kwargs)
+    output = block(hidden, **{key: _spread(value, len(hidden)) for key, value in kwargs.items()})
     result: Tensor = output[0] if isinstance(output, tuple | list) else output
     return result
 
@@ -235,4 +235,13 @@ def _one_row(value: Any, batch: int) -> Any:
         return tuple(_one_row(item, batch) for item in value)
     if isinstance(value, Tensor) and value.dim() > 1 and len(value) == batch:
         return value[:1]
+    return value
+
+
+def _spread(value: Any, batch: int) -> Any:
+    """A view of one row as a whole batch: some attention code of transformers 4 insists on it."""
+    if isinstance(value, tuple):
+        return tuple(_spread(item, batch) for item in value)
+    if isinstance(value, Tensor) and value.dim() > 1 and len(value) == 1:
+        return value.expand(batch, *value.shape[1:])
     return value
