@@ -91,17 +91,16 @@ def compose(overrides: Sequence[str] = (), config_dir: str | None = None) -> Dic
 def to_plain(config: DictConfig) -> dict[str, Any]:
     """Dicts, lists and scalars, every interpolation resolved; keys left out are null.
 
+    A value that has to be given and is not stays "???".
+
     Raises:
-        ConfigError: a value that has to be given (`???`), an interpolation that leads nowhere.
+        ConfigError: an interpolation that leads nowhere.
     """
     from omegaconf import OmegaConf
-    from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
+    from omegaconf.errors import OmegaConfBaseException
 
     try:
-        plain = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
-    except MissingMandatoryValue as error:
-        key = getattr(error, "full_key", None) or "a value"
-        raise ConfigError(f"{key} has no value", hint=f"give it one: {key}=...") from error
+        plain = OmegaConf.to_container(config, resolve=True)
     except OmegaConfBaseException as error:
         raise ConfigError(
             f"{getattr(error, 'full_key', None) or 'the config'} can't be resolved: "

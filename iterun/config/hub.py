@@ -43,7 +43,8 @@ def model_node(name: str) -> dict[str, Any] | None:
         where = {"id": name}
     else:
         return None
-    return _generic_model() | {"name": name} | where
+    settings = {"_target_": "iterun.models.lm.load", "kinds": ["lm"]} | _generic("model", "hf")
+    return settings | {"name": name} | where
 
 
 def data_node(name: str) -> dict[str, Any] | None:
@@ -51,19 +52,17 @@ def data_node(name: str) -> dict[str, Any] | None:
     path = Path(name).expanduser()
     if not ("/" in name or is_path(name)) or not path.exists():
         return None
-    return {"_target_": "iterun.data.text.local", "name": name, "path": str(path.absolute())}
+    settings = {"_target_": "iterun.data.text.local"} | _generic("data", "text")
+    return settings | {"name": name, "path": str(path.absolute())}
 
 
 NODES: dict[str, Callable[[str], dict[str, Any] | None]] = {"model": model_node, "data": data_node}
 
 
-def _generic_model() -> dict[str, Any]:
-    """What model=hf takes, so that model.revision=... can be typed here too."""
-    path = conf_dir() / "model" / "hf.yaml"
-    settings: dict[str, Any] = {"_target_": "iterun.models.lm.load", "kinds": ["lm"]}
-    if path.is_file():
-        settings |= yaml.safe_load(path.read_text(encoding="utf-8"))
-    return settings
+def _generic(group: str, name: str) -> dict[str, Any]:
+    """What model=hf and data=text take, so that model.revision=... can be typed here too."""
+    path = conf_dir() / group / f"{name}.yaml"
+    return dict(yaml.safe_load(path.read_text(encoding="utf-8"))) if path.is_file() else {}
 
 
 def _node(config_path: str) -> dict[str, Any] | None:

@@ -88,6 +88,12 @@ def choices(group: str, extra: Sequence[Path] = ()) -> list[str]:
     )
 
 
+def read_choice(group: str, name: str) -> dict[str, Any]:
+    """The keys and values of one file of a group."""
+    content = _read(conf_dir() / group / f"{name}.yaml")
+    return {key: value for key, value in content.items() if key != "defaults"}
+
+
 def serving(kind: str, extra: Sequence[Path] = ()) -> list[str]:
     """The models that can be used as `kind`, by name."""
     files = [item for folder in (conf_dir(), *extra) for item in _files(Path(folder) / "model")]

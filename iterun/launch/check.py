@@ -1,0 +1,192 @@
+"""Every fault of a config that can be seen before a model is loaded, together."""
+
+from __future__ import annotations
+
+import inspect
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from iterun.config.compose import task_files
+from iterun.config.fit import check_types, fit_all, misfits
+from iterun.config.menu import NOT_PARAMETERS, serving
+from iterun.config.targets import locate_builder, locate_class
+from iterun.core.procedure import Procedure
+from iterun.core.retention import CheckpointSettings
+from iterun.core.stop import StopSettings
+from iterun.errors import ConfigError, ConfigErrors, nearest, raise_all
+from iterun.launch import device
+from iterun.launch.builders import built, is_model, settings_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    from iterun.types import Placement
+
+T = TypeVar("T")
+
+ON_EXISTING = ("rerun",)
+_MISSING = "???"
+
+
+def checked(
+    config: Mapping[str, Any], *, experiment: str | None = None, extra: Sequence[Path] = ()
+) -> tuple[Procedure, Placement]:
+    """The procedure of a config and the place it computes on, nothing loaded yet.
+
+    Args:
+        config: plain and resolved.
+        experiment: the choice of `experiment=`.
+        extra: further folders with groups (`--config-dir`).
+
+    Raises:
+        ConfigError: every fault.
+    """
+    task = config["task"] or {}
+    found: list[ConfigError] = []
+    found += _of_line(config, experiment, extra)
+    found += [fault for role, node in built(config).items() for fault in _of_builder(role, node)]
+    cls = _caught(found, lambda: locate_class(task.get("_target_"), "task", Procedure))
+    if cls is not None:
+        found += _of_task(cls, task, extra)
+        found += _of_kind(cls, config, extra)
+    hint = cls.threads if cls is not None else None
+    place = _caught(found, lambda: device.place(config["backend"] or {}, hint))
+    raise_all(found)
+    assert cls is not None
+    assert place is not None
+    return cls(**fit_all(cls, parameters(task))), place
+
+
+def parameters(task: Mapping[str, Any]) -> dict[str, Any]:
+    """What of the node `task` the class is built from."""
+    return {key: value for key, value in task.items() if key not in NOT_PARAMETERS}
+
+
+def _caught(found: list[ConfigError], make: Callable[[], T]) -> T | None:
+    try:
+        return make()
+    except ConfigErrors as error:
+        found += error.errors
+    except ConfigError as error:
+        found.append(error)
+    return None
+
+
+def _of_line(
+    config: Mapping[str, Any], experiment: str | None, extra: Sequence[Path]
+) -> Iterator[ConfigError]:
+    """What needs no code of the task."""
+    for key in _not_given(config):
+        yield ConfigError(f"{key} has no value", hint=f"give it one: {key}=...")
+    if not (_is_whole(config["seed"]) and 0 <= config["seed"] < 2**63):
+        yield ConfigError(
+            f"seed={config['seed']} is not a whole number from 0", hint="as in seed=1"
+        )
+    tags = config["tags"]
+    if not (isinstance(tags, list) and all(isinstance(tag, str) and tag for tag in tags)):
+        yield ConfigError(f"tags={tags} is not a list of words", hint="as in tags=[first,large]")
+    if config["on_existing"] not in ON_EXISTING:
+        yield ConfigError(
+            f"on_existing={config['on_existing']} is not known",
+            hint=f"on_existing={' or '.join(ON_EXISTING)}",
+        )
+    yield from _of_experiment(config, experiment, extra)
+    objective = (config["task"] or {}).get("objective")
+    found: list[ConfigError] = []
+    if (
+        stop := _caught(found, lambda: StopSettings.of(config["stop"] or {}, objective))
+    ) is not None:
+        found += stop.check()
+    keep = _caught(found, lambda: CheckpointSettings.of(config["checkpoint"] or {}))
+    if keep is not None:
+        found += keep.check()
+    yield from found
+
+
+def _of_experiment(
+    config: Mapping[str, Any], experiment: str | None, extra: Sequence[Path]
+) -> Iterator[ConfigError]:
+    """An experiment's file holds one system's values; laid over another it would mean nothing."""
+    system = str(((config["task"] or {}).get("about") or {}).get("system"))
+    owners = [
+        info.name
+        for info in task_files(extra)
+        if experiment and (experiment == info.name or experiment.startswith(f"{info.name}-"))
+    ]
+    if owners and system not in owners:
+        owner = max(owners, key=len)
+        yield ConfigError(
+            f"experiment={experiment} is of {owner}, but the line says task={system}",
+            hint=f"leave task= away, or type task={owner} experiment={experiment}",
+        )
+
+
+def _of_task(
+    cls: type[Procedure], task: Mapping[str, Any], extra: Sequence[Path]
+) -> list[ConfigError]:
+    """Types and `check` together; a value of a wrong type is judged by its type alone."""
+    given = parameters(task)
+    known = next((info for info in task_files(extra) if info.target == task["_target_"]), None)
+    usual = {name: it.value for name, it in known.parameters.items()} if known else {}
+    found = check_types(cls, given, examples=usual)
+    wrong = misfits(cls, given)
+    sound = {name: usual.get(name) if name in wrong else value for name, value in given.items()}
+    if check_types(cls, sound):
+        return found
+    said = [f"task.{name}" for name in wrong]
+    return found + [
+        fault
+        for fault in cls(**fit_all(cls, sound)).check()
+        if not any(name in fault.message for name in said)
+    ]
+
+
+def _of_builder(role: str, node: Mapping[str, Any]) -> Iterator[ConfigError]:
+    """A builder that isn't there, or settings that it doesn't take."""
+    found: list[ConfigError] = []
+    builder = _caught(found, lambda: locate_builder(node["_target_"], role))
+    yield from found
+    if builder is None:
+        return
+    takes = list(inspect.signature(builder).parameters.values())
+    if any(it.kind is it.VAR_KEYWORD for it in takes):
+        return
+    takes = takes[2:] if is_model(node) else takes  # form and place come from the run
+    known = [it.name for it in takes if it.kind in (it.KEYWORD_ONLY, it.POSITIONAL_OR_KEYWORD)]
+    for key in settings_of(node):
+        if key not in known:
+            near = nearest(key, known)
+            yield ConfigError(
+                f"{role}.{key}: {role}={node.get('name')} has no such setting",
+                hint=f"did you mean {role}.{near[0]}?" if near else f"there are {', '.join(known)}",
+            )
+
+
+def _of_kind(
+    cls: type[Procedure], config: Mapping[str, Any], extra: Sequence[Path]
+) -> Iterator[ConfigError]:
+    """A model that can't serve as what the system needs."""
+    kind, node = getattr(cls, "model_kind", None), config.get("model") or {}
+    kinds = node.get("kinds")
+    if kind is None or not kinds or kind in kinds:
+        return
+    fitting = ", ".join(f"model={name}" for name in serving(kind, extra))
+    system = config["task"]["about"]["system"]
+    yield ConfigError(
+        f"model={node['name']} serves as {', '.join(kinds)}, and {system} needs the kind {kind}",
+        hint=f"these fit: {fitting}" if fitting else f"no model of kind {kind} comes with iterun",
+    )
+
+
+def _not_given(node: Any, key: str = "") -> Iterator[str]:
+    """The keys whose value is still `???`; those of `stop` have sentences of their own."""
+    if node == _MISSING:
+        yield key
+    elif isinstance(node, dict):
+        for name, value in node.items():
+            if key or name != "stop":
+                yield from _not_given(value, f"{key}.{name}" if key else str(name))
+
+
+def _is_whole(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)

@@ -1,0 +1,154 @@
+"""Going on with a run: only what does not change its numbers may be set anew."""
+
+from __future__ import annotations
+
+import dataclasses
+import shlex
+from typing import TYPE_CHECKING, Any
+
+from iterun.config.compose import choices, instantiate
+from iterun.config.menu import read_choice
+from iterun.core import resume as core_resume
+from iterun.core import runner
+from iterun.core.job import Job
+from iterun.core.procedure import Procedure
+from iterun.core.retention import CheckpointSettings
+from iterun.core.stop import StopSettings
+from iterun.errors import ConfigError, StoreError, nearest, raise_all
+from iterun.launch import device
+from iterun.launch.builders import builders
+from iterun.launch.check import parameters
+from iterun.store.reader import RunView
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
+
+    from iterun.core.job import Outcome
+    from iterun.core.progress import Listener
+    from iterun.store.schema import RunRecord
+    from iterun.types import Placement
+
+MAY_CHANGE = ("stop", "checkpoint")
+
+
+def resume(
+    directory: Path, overrides: Sequence[str], make_listener: Callable[[str], Listener]
+) -> Outcome:
+    """Go on with the run in `directory` from its newest checkpoint.
+
+    Args:
+        directory: of a run that is not running.
+        overrides: of `stop` and `checkpoint`, as on the command line.
+        make_listener: called with "resume" once all is in order.
+
+    Raises:
+        ConfigError: an override of anything else: that would be another run.
+        StoreError: the run is alive, or what it wrote can't be read.
+    """
+    view = RunView(directory)
+    was, config = view.record, changed(view.config, overrides, view.record)
+    place = _same_place(config["backend"] or {}, was)
+    procedure = instantiate(config["task"]["_target_"], parameters(config["task"]), Procedure)
+    job = Job(
+        procedure=procedure,
+        config=config,
+        record=was,
+        directory=directory,
+        place=place,
+        builders=builders(config, place),
+        stop=config["stop"] or {},
+        checkpoint=config["checkpoint"] or {},
+        objective=config["task"].get("objective"),
+        listener=make_listener("resume"),
+        resume_from=core_resume.plan(directory),
+    )
+    return runner.run(job)
+
+
+def changed(config: Mapping[str, Any], overrides: Sequence[str], was: RunRecord) -> dict[str, Any]:
+    """The config of a run with other stop rules or another way to keep checkpoints.
+
+    Raises:
+        ConfigError: every override that can't be, together.
+    """
+    for node in ("task", "stop", "checkpoint", "backend"):
+        if not isinstance(config.get(node), dict):
+            raise StoreError(
+                f"config.json of {was.id} has no {node}", hint="it was damaged; run it anew"
+            )
+    nodes = {name: dict(config[name]) for name in MAY_CHANGE}
+    found = [fault for text in overrides for fault in _apply(text, nodes, was)]
+    objective = config["task"].get("objective")
+    if not found:
+        found += StopSettings.of(nodes["stop"], objective).check()
+        found += CheckpointSettings.of(nodes["checkpoint"]).check()
+    raise_all(found)
+    return {**config, **nodes}
+
+
+def _apply(text: str, nodes: dict[str, dict[str, Any]], was: RunRecord) -> list[ConfigError]:
+    """Lay one override over the nodes; what is wrong with it."""
+    from hydra.core.override_parser.overrides_parser import OverridesParser
+    from hydra.errors import OverrideParseException
+
+    try:
+        override = OverridesParser.create().parse_override(text)
+    except OverrideParseException:
+        return [ConfigError(f"{text!r} is no setting", hint="as in stop.iterations=200")]
+    group, _, key = override.key_or_group.partition(".")
+    plain = not text.startswith(("+", "~"))
+    if group not in nodes or not plain or override.is_sweep_override():
+        return [_a_fork(text, was)]
+    value = override.value()
+    if not key:
+        names = value if isinstance(value, list) else [value]
+        return [fault for name in names for fault in _choose(group, name, nodes[group])]
+    known = {"stop": StopSettings, "checkpoint": CheckpointSettings}[group]
+    keys = [field.name for field in dataclasses.fields(known)]
+    if key not in keys:
+        near = nearest(key, keys)
+        hint = f"did you mean {group}.{near[0]}?" if near else f"there are {', '.join(keys)}"
+        return [ConfigError(f"{group}.{key}: there is no such setting", hint=hint)]
+    nodes[group][key] = value
+    return []
+
+
+def _choose(group: str, name: object, node: dict[str, Any]) -> list[ConfigError]:
+    known = choices(group)
+    if name not in known:
+        near = nearest(str(name), known) or known
+        return [
+            ConfigError(
+                f"{group}={name}: there is no such choice",
+                hint=f"did you mean {' or '.join(f'{group}={other}' for other in near)}?",
+            )
+        ]
+    node.update(read_choice(group, str(name)))
+    return []
+
+
+def _a_fork(text: str, was: RunRecord) -> ConfigError:
+    line = shlex.join([*(was.command or ["iterun", f"task={was.system}"]), text])
+    return ConfigError(
+        f"{text} would make a fork of {was.id}, another run: only stop.* and checkpoint.* may "
+        "change when a run goes on",
+        hint=f"resume it without {text.partition('=')[0]}, or start anew: {line}",
+    )
+
+
+def _same_place(backend: Mapping[str, Any], was: RunRecord) -> Placement:
+    """Where the run computed before: the device, dtype and threads that its numbers depend on.
+
+    Raises:
+        ConfigError: its GPU isn't here.
+    """
+    known = {key: value for key, value in backend.items() if key in device.KEYS}
+    settings = {**known, "device": was.device, "dtype": was.dtype, "threads": was.threads}
+    try:
+        return device.place(settings)
+    except ConfigError as error:
+        raise ConfigError(
+            f"{was.id} computed on {was.device}, which can't be used here: {error.message}",
+            hint="resume it on a machine like that one, or start anew with backend=cpu",
+        ) from error

@@ -1,0 +1,63 @@
+"""What decides a run's numbers, but its seed: as one short hash.
+
+Runs of one signature are seeds of one setting. Folders and files enter by content, not by path, so
+that the same model in another place is the same model.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from iterun.config.targets import locate_builder
+from iterun.launch.builders import built, settings_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from iterun.types import Placement
+
+LENGTH = 16  # hex digits
+#: settings that say where something is or how it is called; the fingerprint stands for them
+_WHERE = frozenset({"name", "kinds", "id", "revision", "folder", "path", "package", "asset"})
+_NO_NUMBERS = frozenset({"about", "objective"})
+_FILE = "file:"
+
+
+def signature(config: Mapping[str, Any], place: Placement) -> str:
+    """The hash of task, model, data and the like, and dtype; 16 hex digits.
+
+    Raises:
+        ConfigError: a model or a file isn't there.
+    """
+    task = {key: _by_content(v) for key, v in config["task"].items() if key not in _NO_NUMBERS}
+    parts = {"task": task, "dtype": place.dtype}
+    for role, node in built(config).items():
+        parts[role] = _part(role, node)
+    text = json.dumps(parts, sort_keys=True, separators=(",", ":"), default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:LENGTH]
+
+
+def _part(role: str, node: Mapping[str, Any]) -> dict[str, Any]:
+    settings = settings_of(node)
+    locate_builder(node["_target_"], role)
+    module = sys.modules[node["_target_"].rpartition(".")[0]]
+    fingerprint = getattr(module, "fingerprint", None)
+    found = fingerprint(settings) if fingerprint is not None else None
+    if found is None:
+        return {"_target_": node["_target_"]} | settings
+    rest = {key: value for key, value in settings.items() if key not in _WHERE}
+    return {"_target_": node["_target_"], "fingerprint": found} | rest
+
+
+def _by_content(value: Any) -> Any:
+    """`file:PATH` as the hash of that file, if it is there; anything else as it is."""
+    if isinstance(value, str) and value.startswith(_FILE):
+        path = Path(value.removeprefix(_FILE)).expanduser()
+        if path.is_file():
+            with path.open("rb") as file:
+                return _FILE + hashlib.file_digest(file, "sha256").hexdigest()
+    return value
