@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from iterun.errors import StoreError
-from iterun.store import checkpoint, disk, lines, paths
+from iterun.store import checkpoint, cut, disk, paths
 from iterun.store.schema import decode, encode
 from iterun.types import Ref
 
@@ -88,7 +88,7 @@ class Artifacts:
         dropped = self.root / paths.dropped_artifacts(attempt)
         for name in appended(self.root):
             if inside(self.root, name):
-                lines.cut_after(self.root / name, k, dropped / name)
+                cut.cut_after(self.root / name, k, dropped / name)
         for name in files:
             short = name.removeprefix(f"{paths.ARTIFACTS}/")
             if inside(self.root, short):

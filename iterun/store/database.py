@@ -1,10 +1,10 @@
 """Where the index lives, and how it is opened: a sqlite file that anybody may delete or break."""
 
 import contextlib
-import hashlib
 import os
 import sqlite3
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 from iterun.store import paths
@@ -27,11 +27,14 @@ _ELSEWHERE = {  # the place can't have a database, or is in use: the file itself
 }  # fmt: skip
 
 
-def places(outputs: Path) -> list[Path]:
+def places(outputs: Path) -> Iterator[Path]:
     """Where the index of `outputs` may be, best first: beside the runs, else in the cache."""
+    if not is_remote(outputs):
+        yield outputs / paths.INDEX
+    import hashlib
+
     name = hashlib.sha256(os.fsencode(outputs.resolve())).hexdigest()[:16]
-    cached = paths.cache_root() / "index" / f"{name}.sqlite"
-    return [cached] if is_remote(outputs) else [outputs / paths.INDEX, cached]
+    yield paths.cache_root() / "index" / f"{name}.sqlite"
 
 
 def is_remote(folder: Path) -> bool:

@@ -10,7 +10,7 @@ from math import isfinite
 from os import PathLike, fspath
 from typing import Any
 
-_NUMBERS = {"NaN": float("nan"), "Infinity": float("inf"), "-Infinity": float("-inf")}
+NUMBERS = {"NaN": float("nan"), "Infinity": float("inf"), "-Infinity": float("-inf")}
 
 
 def _plain(value: Any) -> Any:
@@ -65,7 +65,7 @@ def decode(raw: bytes) -> Any:
 
 def _outgoing(value: Any) -> Any:
     if isinstance(value, str):
-        return f'"{value}"' if value.strip('"') in _NUMBERS else value
+        return f'"{value}"' if value.strip('"') in NUMBERS else value
     if isinstance(value, float):
         if isfinite(value):
             return value
@@ -81,9 +81,9 @@ def _outgoing(value: Any) -> Any:
 
 def _incoming(value: Any) -> Any:
     if isinstance(value, str):
-        if value in _NUMBERS:
-            return _NUMBERS[value]
-        quoted = value.startswith('"') and value.strip('"') in _NUMBERS
+        if value in NUMBERS:
+            return NUMBERS[value]
+        quoted = value.startswith('"') and value.strip('"') in NUMBERS
         return value[1:-1] if quoted else value
     if isinstance(value, dict):
         return {key: _incoming(item) for key, item in value.items()}

@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 import time
 from dataclasses import dataclass
-from datetime import datetime
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any, Final
 
 from iterun.errors import ConfigError, nearest, raise_all
+from iterun.store import expressions
 from iterun.store.rows import ALIASES, COLUMNS, MISSING, Row
 from iterun.store.schema import LOST, RUNNING, STATES
 
@@ -73,6 +73,12 @@ class Condition:
         if self.name in _TIMES:
             return ("stamp >= ?" if self.name == "since" else "stamp < ?"), [self.number]
         values = self.value.split(",")
+        if self.name not in COLUMNS or self.name in ("seconds", "iterations", "seed"):
+            numbers = [_number(v) for v in values] if self.op == "=" else [self.number]
+            condition = (
+                None if self.op == "~" else expressions.compared(self.name, self.op, numbers)
+            )
+            return (condition, []) if condition else None
         if self.op != "=" or any(c in self.value for c in "[]") or "null" in values:
             return None
         if self.name == "state":
@@ -195,6 +201,8 @@ def _moment(word: str, value: str, now: float) -> float:
     """Seconds since the epoch of an age or a date."""
     if match := _AGE.fullmatch(value):
         return now - float(match[1]) * _UNITS[match[2]]
+    from datetime import datetime
+
     try:
         return datetime.fromisoformat(value).timestamp()
     except (ValueError, OverflowError, OSError):
@@ -219,12 +227,22 @@ def sort_rows(rows: Iterable[Row], key: str, *, descending: bool = True) -> list
         ConfigError: none of the rows has the name.
     """
     rows = list(rows)
-    found = [(row, row.get(key)) for row in rows]
-    if rows and all(value is MISSING for _, value in found):
-        raise _unknown(key, set().union(*(row.names() for row in rows)))
-    numbers = [(row, v) for row, v in found if isinstance(v, int | float) and v == v]
-    texts = [(row, v) for row, v in found if isinstance(v, str)]
-    placed = {id(row) for row, _ in (*numbers, *texts)}
+    found = [row.get(key) for row in rows]
+    if rows and all(value is MISSING for value in found):
+        raise unknown(key, rows)
+    return [rows[k] for k in order(found, descending=descending)]
+
+
+def order(values: Sequence[Any], *, descending: bool) -> list[int]:
+    """The positions of values in their order: numbers, then texts, then the rest as they stood."""
+    numbers = [k for k, v in enumerate(values) if isinstance(v, int | float) and v == v]
+    texts = [k for k, v in enumerate(values) if isinstance(v, str)]
     for part in (numbers, texts):
-        part.sort(key=lambda pair: pair[1], reverse=descending)
-    return [row for row, _ in (*numbers, *texts)] + [row for row in rows if id(row) not in placed]
+        part.sort(key=values.__getitem__, reverse=descending)
+    placed = {*numbers, *texts}
+    return [*numbers, *texts, *(k for k in range(len(values)) if k not in placed)]
+
+
+def unknown(name: str, rows: Iterable[Row]) -> ConfigError:
+    """The error for a name that none of the rows has."""
+    return _unknown(name, set[str]().union(*(row.names() for row in rows)))

@@ -11,7 +11,6 @@ from __future__ import annotations
 import contextlib
 import itertools
 import json
-import logging
 import os
 import sqlite3
 from pathlib import Path
@@ -19,8 +18,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from iterun.errors import StoreError, nearest
 from iterun.store import database
+from iterun.store.encoding import NUMBERS
 from iterun.store.reader import RunView
-from iterun.store.rows import Row
+from iterun.store.rows import COLUMNS, MISSING, Row
 from iterun.store.scan import Scan
 
 if TYPE_CHECKING:
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from iterun.store.filters import Filter
 
 T = TypeVar("T")
-log = logging.getLogger(__name__)
 
 _COLUMNS = "path, id, system, family, state, created, stamp, seed, model, data, body"
 
@@ -53,17 +52,36 @@ class Index:
         self._scanned.clear()
         self._use(lambda db: None)
 
-    def rows(self, where: Filter | None = None, *, limit: int | None = None) -> list[Row]:
+    def rows(
+        self,
+        where: Filter | None = None,
+        *,
+        limit: int | None = None,
+        sort: str | None = None,
+        descending: bool = True,
+    ) -> list[Row]:
         """The runs that a filter lets through, newest first.
 
         Args:
             where: as `filters.parse` makes it; None: all.
             limit: at most so many.
+            sort: a column or any bare name to sort by instead; runs without it come last.
+            descending: the largest first; only with `sort`.
 
         Raises:
-            ConfigError: the filter asks for a name that no run has.
+            ConfigError: the filter or `sort` asks for a name that no run has.
         """
-        return self._use(lambda db: self._matching(db, where, limit))
+
+        def select(db: sqlite3.Connection) -> list[Row]:
+            rows = self._query(db, *_sql(where))
+            if sort is not None:
+                rows = self._sorted(db, where, sort, descending=descending)
+            found = list(itertools.islice(filter(where, rows), limit))
+            if where and not found and limit != 0:
+                where.check_names(self._query(db, "1", []))
+            return found
+
+        return self._use(select)
 
     def count(self) -> int:
         """How many runs there are."""
@@ -102,16 +120,25 @@ class Index:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _matching(
-        self, db: sqlite3.Connection, where: Filter | None, limit: int | None
-    ) -> list[Row]:
-        if where is None:
-            return list(itertools.islice(self._query(db, "1", []), limit))
-        fitting = filter(where, self._query(db, *where.sql()))
-        found = list(itertools.islice(fitting, limit))
-        if not found and limit != 0:
-            where.check_names(self._query(db, "1", []))
-        return found
+    def _sorted(
+        self, db: sqlite3.Connection, where: Filter | None, sort: str, *, descending: bool
+    ) -> Iterator[Row]:
+        """Runs in the order of a name. sqlite gets its values; bodies are read for those used."""
+        from iterun.store import expressions, filters
+
+        condition, values = _sql(where)
+        query = (
+            f"SELECT rowid, {expressions.value(sort)} FROM run "
+            f"WHERE body NOTNULL AND ({condition}) ORDER BY stamp DESC, id"
+        )
+        found = db.execute(query, values).fetchall()
+        keys = [NUMBERS.get(key, key) for _, key in found]
+        if found and all(key is None for key in keys) and sort not in COLUMNS:
+            rows = list(self._query(db, "1", []))
+            if all(row.get(sort) is MISSING for row in rows):
+                raise filters.unknown(sort, rows)
+        for k in filters.order(keys, descending=descending):
+            yield from self._query(db, "rowid = ?", [found[k][0]])
 
     def _by_name(self, db: sqlite3.Connection, name: str) -> Path:
         if name.startswith("@"):
@@ -156,17 +183,16 @@ class Index:
             f"ORDER BY stamp DESC, id LIMIT -1 OFFSET {offset}"
         )
         for path, *columns, body in db.execute(query, values):
-            yield Row(self.outputs / path, tuple(columns), body)
+            yield Row(self.outputs, path, tuple(columns), body)
 
     def _use(self, action: Callable[[sqlite3.Connection], T]) -> T:
         """Do `action` on a database that is up to date, in the first place that can have one."""
-        for place in database.places(self.outputs) if self.outputs.is_dir() else []:
+        for place in database.places(self.outputs) if self.outputs.is_dir() else ():
             for may_rebuild in (True, False):
                 try:
                     with contextlib.closing(database.connect(place)) as db:
                         return action(self._scan(db, place))
                 except (sqlite3.DatabaseError, OSError) as error:
-                    log.debug("no index at %s: %s", place, error)
                     self._scanned.discard(place)
                     if not (may_rebuild and database.is_broken(error)):
                         break
@@ -182,6 +208,10 @@ class Index:
             self.problems = [StoreError(m, hint=h) for m, h in (json.loads(e) for (e,) in broken)]
             self._scanned.add(place)
         return db
+
+
+def _sql(where: Filter | None) -> tuple[str, list[Any]]:
+    return where.sql() if where else ("1", [])
 
 
 def _only(found: list[Row], name: str) -> Path:

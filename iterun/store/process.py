@@ -1,7 +1,6 @@
 """Which process a run belongs to, and whether it is still there."""
 
 import os
-import socket
 import time
 from functools import lru_cache
 
@@ -17,6 +16,8 @@ def boot_id() -> str:
         with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
             boot = file.read().strip()
         return f"{boot}{os.readlink('/proc/self/ns/pid').removeprefix('pid')}"
+    import socket
+
     import psutil
 
     return f"{socket.gethostname()}:{round(psutil.boot_time())}"
@@ -42,6 +43,8 @@ def start_ticks(pid: int) -> int | None:
 
 def own_status(state: str, *, attempt: int) -> Status:
     """A status that names this process."""
+    import socket
+
     pid = os.getpid()
     return Status(
         state=state, pid=pid, host=socket.gethostname(), boot_id=boot_id(),

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, TypeVar
 
 from iterun.errors import StoreError
-from iterun.store import checkpoint, lines, paths, process
+from iterun.store import lines, paths, process
 from iterun.store.schema import (
     LOST,
     RUNNING,
@@ -110,6 +110,8 @@ class RunView:
         """The iterations that have a checkpoint, ascending."""
         if (self.directory / paths.CHECKPOINTS).is_symlink():
             return []
+        from iterun.store import checkpoint
+
         return checkpoint.available(self.directory)
 
     def artifacts(self) -> list[Path]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
@@ -29,12 +28,18 @@ PLACES = {"task": "parameters", "metrics": "last", "result": "result", "cost": "
 class Row:
     """A run in the index. Its JSON is parsed when something beyond the columns is asked for."""
 
-    def __init__(self, path: Path, columns: tuple[Any, ...], body: str) -> None:
-        self.path = path  #: the run directory
+    def __init__(self, outputs: Path, path: str, columns: tuple[Any, ...], body: str) -> None:
+        self._where = outputs, path
         self.id: str
         (self.id, self.system, self.family, self._state, self.created, self.stamp, self.seed,
          self.model, self.data) = columns  # fmt: skip
         self._raw = body
+
+    @cached_property
+    def path(self) -> Path:
+        """The run directory."""
+        outputs, path = self._where
+        return outputs / path
 
     @cached_property
     def body(self) -> dict[str, Any]:
@@ -214,6 +219,8 @@ def _parameters(view: RunView) -> dict[str, Any]:
 
 def _stamp(created: str, directory: Path) -> float:
     """Seconds since the epoch."""
+    from datetime import datetime
+
     try:
         return datetime.fromisoformat(created).timestamp()
     except (ValueError, OverflowError, OSError):

@@ -6,7 +6,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from iterun.errors import StoreError
-from iterun.store import claim, disk, lines, paths, process
+from iterun.store import claim, cut, disk, lines, paths, process
 from iterun.store.artifacts import Artifacts
 from iterun.store.reader import RunView
 from iterun.store.schema import RUNNING, encode
@@ -171,13 +171,13 @@ class RunWriter:
             How many lines were dropped; a torn one does not count.
         """
         dropped = self.directory / paths.dropped_lines(self.attempt)
-        cut = lines.cut_after(self._path, k, dropped)
+        gone = cut.cut_after(self._path, k, dropped)
         self._size = os.fstat(self._fd).st_size
         with disk.disk_errors(self.directory):
-            self._artifacts.drop_after(k, cut.files, self.attempt)
+            self._artifacts.drop_after(k, gone.files, self.attempt)
         self._status.now.iteration = k if k >= 0 else None
         self.status(RUNNING)
-        return cut.n_lines
+        return gone.n_lines
 
     def resolve(self, values: Mapping[str, Any]) -> None:
         """Add to run.json what parameters of null became; known only once `start` is done."""
