@@ -128,8 +128,7 @@ def nm_mask(scores: Tensor, n: int, m: int) -> Tensor:
     """
     if scores.shape[1] % m:
         raise ConfigError(
-            f"task.pattern={n}:{m}: a matrix has {scores.shape[1]} columns, which do not divide by "
-            f"{m}",
+            f"task.pattern={n}:{m}: {scores.shape[1]} columns of a matrix do not divide by {m}",
             hint="choose task.pattern=unstructured",
         )
     mask = torch.empty_like(scores, dtype=torch.bool, memory_format=torch.contiguous_format)
@@ -192,14 +191,15 @@ def sparsity(masks: Tensor | Mapping[str, Tensor]) -> float:
     """Share of pruned entries of one mask, or of all together; 0.0 for no entries."""
     every = [masks] if isinstance(masks, Tensor) else list(masks.values())
     total = sum(mask.numel() for mask in every)
-    kept = sum(int(mask.count_nonzero()) for mask in every)
-    return 1 - kept / total if total else 0.0
+    return 1 - sum(int(mask.count_nonzero()) for mask in every) / total if total else 0.0
 
 
 def zero_pruned_(weight: Tensor, mask: Tensor) -> Tensor:
     """Set the pruned entries to +0.0 in place, whatever they held; returns `weight`."""
     with torch.no_grad():
-        return weight.masked_fill_(~mask.bool(), 0.0)
+        for values, kept in _row_chunks(weight, mask):
+            values.masked_fill_(~kept.bool(), 0.0)
+    return weight
 
 
 def _keys(values: Tensor) -> Tensor:
@@ -237,8 +237,8 @@ def _above(flat: Tensor, key: int, *, n_equal_pruned: int | None = None) -> Tens
 
 
 def _row_chunks(scores: Tensor, mask: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
-    """Scores and mask, so many rows at a time that a chunk stays small."""
-    step = max(1, _CHUNK // max(1, scores.shape[1]))
+    """Scores and mask, so many rows (of the first dimension) at a time that a chunk stays small."""
+    step = max(1, _CHUNK * len(scores) // max(1, scores.numel()))
     return zip(torch.split(scores, step), torch.split(mask, step), strict=True)
 
 

@@ -136,6 +136,7 @@ def test_matrices_longer_than_a_chunk_are_counted_exactly(monkeypatch: pytest.Mo
 
     assert torch.equal(masks.whole_matrix_mask(scores, 0.4), whole)
     assert torch.equal(masks.row_mask(scores, 0.4), rows)
+    assert torch.equal(masks.zero_pruned_(scores.clone(), whole), scores * whole)
 
 
 def test_transposed_and_sliced_scores_are_read_in_their_own_order() -> None:
