@@ -1,0 +1,90 @@
+"""`iterun` and `python -m iterun`: each kind of line imports only what it needs."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from iterun.cli.dispatch import Line
+    from iterun.errors import IterunError
+
+_INTERRUPTED = 130
+_BROKEN_PIPE = 141  #: what a shell says of a program that SIGPIPE ended
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Do what a command line says; the exit status."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    if shell := os.environ.get("_ITERUN_COMPLETE"):
+        from iterun.cli import complete
+
+        return complete.answer(shell, words)
+    from iterun.cli import dispatch
+    from iterun.errors import IterunError
+
+    try:
+        status = _do(dispatch.read(words))
+        sys.stdout.flush()
+    except IterunError as error:
+        return _failed(error, with_traceback="--debug" in words)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nothing left to flush
+        return _BROKEN_PIPE
+    except KeyboardInterrupt:
+        sys.stderr.write("\n")
+        return _INTERRUPTED
+    return status
+
+
+def _failed(error: IterunError, *, with_traceback: bool) -> int:
+    from iterun.cli import console, failure
+
+    if with_traceback:
+        import traceback
+
+        sys.stderr.write("".join(traceback.format_exception(error)))
+    failure.show(error, console.err())
+    return error.exit_status
+
+
+def _do(line: Line) -> int:
+    """The work of each kind of line."""
+    from iterun.cli import console
+
+    if line.kind == "command":
+        from iterun.cli.app import app
+
+        return app(line.words, prog_name="iterun") or 0
+    if line.kind == "run":
+        from iterun.cli import run
+
+        return run.run(line.words, outputs=line.outputs, quiet=line.quiet, as_json=line.json)
+    if line.kind in ("systems", "parameters"):
+        from iterun.cli import dispatch, systems
+
+        if line.kind == "systems":
+            systems.list_all(None, as_json=line.json)
+        else:
+            systems.show(dispatch.chosen(line.words, "task") or "", as_json=line.json)
+        return 0
+    if line.kind == "unknown":
+        from iterun.cli import unknown
+
+        raise unknown.word(line.words[0], line.outputs)
+    from iterun.cli import guide
+
+    if line.kind == "version":
+        guide.show_version(console.out())
+    elif line.kind == "help":
+        guide.show_help(console.out())
+    else:
+        guide.guide(console.out())
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
