@@ -1,0 +1,45 @@
+"""How much memory was used at most, and what to do when there was not enough."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from iterun.errors import IterunError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import torch
+
+
+def peak_mem_mb(device: torch.device) -> float:
+    """The most memory in use so far, MB: the card's by this process, else of the whole process."""
+    if device.type == "cuda":
+        import torch
+
+        return torch.cuda.max_memory_allocated(device) / 1e6
+    if sys.platform == "win32":
+        import psutil
+
+        return float(psutil.Process().memory_info().peak_wset) / 1e6
+    import resource
+
+    unit = 1 if sys.platform == "darwin" else 1024  # bytes there, KiB elsewhere
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6
+
+
+@contextmanager
+def out_of_memory_hint(device: torch.device, hint: str) -> Iterator[None]:
+    """Turn torch's error into one that says what to type.
+
+    Raises:
+        IterunError: the device's memory is full.
+    """
+    import torch
+
+    try:
+        yield
+    except torch.OutOfMemoryError as error:
+        raise IterunError(f"the memory of {device} is full", hint=hint) from error

@@ -1,0 +1,116 @@
+"""A model in memory, pruned to rising sparsities and retrained after each: PERP's main procedure.
+
+Cycle c of C prunes to s_c = 1 - (1 - s)^(c/C) and trains for its share of the steps, with a rate
+schedule of its own; then its adapters are merged. One cycle is the paper's case.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from iterun.models import mask_files, pruned, tensor_files
+from iterun.models.recipe import Recipe, name_of_head
+from iterun.models.retrain import Retrainer, recomputed, text_losses
+from iterun.models.sequential import LoadedBlocks, PrunedBlock, prune_model
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from torch import Tensor
+
+    from iterun.data.batches import TrainingText
+    from iterun.models.block_pass import Keeper
+    from iterun.ops.sparsify import Method
+    from iterun.types import Ref
+
+
+@dataclass(kw_only=True)
+class RetrainPass:
+    """The pass over a model."""
+
+    run: Keeper  #: takes the files
+    source: LoadedBlocks
+    method: Method  #: how matrices are pruned in the end
+    recipe: Recipe  #: of all steps together
+    ids: Tensor | None  #: calibration windows, (n, length), if the method needs them
+    text: TrainingText
+    cycles: int
+    rows: int  #: sequences an optimizer step
+    size: int  #: sequences a forward pass
+    recompute: bool  #: activations of blocks are computed twice to save memory
+    remark: Callable[[PrunedBlock], None]  #: told what each pruning left
+    updated: Ref | None = None  #: weights that the dense model and the masks don't give
+
+    def prune(self, cycle: int) -> None:
+        """Prune to the sparsity of cycle 0, 1, ... and switch on its training."""
+        share = (cycle + 1) / self.cycles
+        s = self.method.sparsity
+        method = replace(self.method, sparsity=s if share == 1 else 1 - (1 - s) ** share)
+        random = partial(self.run.generator, "random")
+        done = prune_model(self.source, method, self.ids, random, self.run.progress)
+        self.remark(done)
+        masks = {f"{name}.weight": mask for name, mask in done.masks.items()}
+        shapes = {name: mask.shape for name, mask in masks.items()}
+        write = partial(mask_files.write_masks, shapes=shapes, masks=masks.values())
+        self.masks_file = self.run.save_file("masks.safetensors", write)
+        if changed := self._changed(cycle, list(masks)):
+            save = partial(tensor_files.write_tensors, tensors=changed)
+            self.updated = self.run.save_file("updated.safetensors", save)
+        self._begin(cycle, masks)
+
+    def step(self, t: int) -> tuple[float, int]:
+        """Optimizer step t = 0, 1, ...; its loss, and the tokens that it read."""
+        if t == self.cycle_end:
+            self.trainer.finish(merge=True)
+            self.prune(self.cycle + 1)
+        ids, is_text = self.text.batch(self.rows, self.run.generator("batch", t))
+        device = self.run.device
+        names = self.source.block_names if self.recompute else []
+        with recomputed(self.source.load(b) for b in range(len(names))):
+            module = self.source.module
+            losses = text_losses(module, ids.to(device), is_text.to(device), self.size)
+            return self.trainer.step(losses), int(is_text.sum())
+
+    def state(self) -> dict[str, Any]:
+        own = {"cycle": self.cycle, "masks": self.masks_file, "updated": self.updated}
+        return own | {"trainer": self.trainer.state()}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Put the pruned weights, then the trained ones, into the dense model."""
+        self.masks_file, self.updated = state["masks"], state["updated"]
+        masks = self.run.load(self.masks_file)
+        updated = self.run.load(self.updated) if self.updated else None
+        pruned.rebuild(self.source.module, masks, updated=updated)
+        self._begin(state["cycle"], dict(mask_files.read_masks(masks)))
+        self.trainer.restore(state["trainer"])
+
+    def finish(self) -> None:
+        """Save what was trained, merge, and make sure that what was pruned is still 0."""
+        trainer = self.trainer
+        if "full" not in self.recipe.train:
+            metadata = self.recipe.as_text()
+            write = partial(tensor_files.write_tensors, tensors=trainer.values, metadata=metadata)
+            self.run.save_file("retrained.safetensors", write)
+        trainer.finish(merge=self.recipe.merge)
+        mask_files.check_zeros(self.source.module, trainer.masks)
+
+    def _changed(self, cycle: int, matrices: list[str]) -> dict[str, Tensor]:
+        names = []
+        if self.method.criterion == "sparsegpt" or (cycle and "lora" in self.recipe.train):
+            names += matrices
+        if cycle and "head" in self.recipe.train:
+            names.append(f"{name_of_head(self.source.module)}.weight")
+        return {name: self.source.module.get_parameter(name) for name in names}
+
+    def _begin(self, cycle: int, masks: Mapping[str, Tensor]) -> None:
+        """Switch on what is trained, with a fresh optimizer."""
+        device = self.run.device
+        layers = {name.removesuffix(".weight"): mask.to(device) for name, mask in masks.items()}
+        steps = self.recipe.steps
+        begin, self.cycle_end = (steps * c // self.cycles for c in (cycle, cycle + 1))
+        recipe = replace(self.recipe, steps=self.cycle_end - begin)
+        self.cycle = cycle
+        draw = self.run.generator("lora", cycle)
+        self.trainer = Retrainer(self.source.module, recipe, layers, draw)

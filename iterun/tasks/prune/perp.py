@@ -1,0 +1,393 @@
+"""Prune a language model, then retrain a tiny part of it; or repair it block by block.
+
+Paper: PERP: Rethinking the Prune-Retrain Paradigm in the Era of LLMs (arXiv 2312.15230).
+
+    retrain      dense -> prune to s -> train biases, norms, adapters ... for `steps` -> merge
+    reconstruct  for each block: Y = dense block(X); prune; min mean (block(X) - Y)²; X <- block(X)
+    none         for each block: prune; X <- block(X)            (Wanda, SparseGPT, magnitude alone)
+
+X are the outputs of the pruned blocks before: (n_calibration, calibration_len, hidden), in one
+buffer. Iteration 0 is the dense model (retrain: and the pruned one); iteration i is
+`steps_per_iteration` optimizer steps, or block i - 1.
+
+Departures: padding is left out of the loss; the order of batches is a function of (seed, step); a
+document longer than the context gives a window at a random place; `embeddings` may be trained.
+"""
+
+import math
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, fields
+from typing import Any, ClassVar, Literal, TypeVar
+
+import torch
+from torch import Tensor
+
+from iterun.core.procedure import Procedure
+from iterun.core.run import Run
+from iterun.data.batches import TrainingText
+from iterun.data.text import calibration_windows
+from iterun.errors import ConfigError, DivergedError
+from iterun.models import calibration, pruned
+from iterun.models.block_pass import BlockPass
+from iterun.models.blocks import prunable_weights
+from iterun.models.memory import out_of_memory_hint, peak_mem_mb
+from iterun.models.perplexity import exp_mean, windows
+from iterun.models.recipe import Recipe
+from iterun.models.retrain_pass import RetrainPass
+from iterun.models.sequential import BlockSource, LoadedBlocks, PrunedBlock
+from iterun.models.stream import open_folder
+from iterun.ops.figures import layer_sparsity, perplexity_curve
+from iterun.ops.lora import Form
+from iterun.ops.masks import TieRule, parse_pattern
+from iterun.ops.sparsify import Criterion, Method, Scope
+from iterun.types import LanguageModel, StreamedLanguageModel
+
+Settings = TypeVar("Settings", Method, Recipe)
+AT_LEAST = {
+    "steps": 1,
+    "steps_per_iteration": 1,
+    "batch_size": 1,
+    "accumulate": 1,
+    "cycles": 1,
+    "n_calibration": 1,
+    "calibration_len": 1,
+    "eval_seqlen": 2,
+    "eval_windows": 1,
+}
+
+
+@dataclass(kw_only=True)
+class Perp(Procedure):
+    """Parameter-efficient retraining after pruning."""
+
+    may_be_infinite: ClassVar = frozenset({"ppl", "ppl_dense", "ppl_pruned", "ppl_before_merge"})
+    model_kind: ClassVar = "lm"
+
+    criterion: Criterion  #: what says which weights go: magnitude, random, wanda or sparsegpt
+    sparsity: float  #: share of every matrix to prune, in [0, 1) (s)
+    pattern: str  #: unstructured, or N:M: of M neighbours in a row N are pruned (2:4, 4:8)
+    mode: Literal["retrain", "reconstruct", "none"]  #: what follows the pruning
+    train: list[str]  #: what is trained: biases, norm, head, embeddings, lora; or full, alone
+    lora_type: Form  #: form of the adapters: lora, lora_prune, scale_lora or mask_lora
+    lora_r: int  #: rank of the adapters (r)
+    lora_alpha: float  #: their scale is alpha / r
+    merge: bool  #: put adapters into the weights at the end; false: only with lora_type=lora
+    steps: int  #: optimizer steps; mode=reconstruct: for each block
+    steps_per_iteration: int  #: optimizer steps an iteration (mode=retrain)
+    batch_size: int  #: sequences a forward pass
+    accumulate: int  #: forward passes an optimizer step
+    gradient_checkpointing: bool  #: compute activations twice to save memory (mode=retrain)
+    lr: float | None  #: peak rate; null: 5e-3 for biases and norms, 1e-3 for all else
+    cycles: int  #: prune and retrain in so many rounds (mode=retrain)
+    n_calibration: int  #: calibration windows
+    calibration_len: int | None  #: their length, tokens; null: the model's context, at most 4096
+    calibration: str | None  #: file:PATH of another run's calibration.safetensors; null: draw them
+    tie_rule: TieRule  #: magnitude: exact (exactly int(n s) go), or reference (ties go too)
+    wanda_scope: Scope  #: wanda compares scores within each row, or the whole matrix
+    percdamp: float  #: sparsegpt: damping, share of the mean diagonal of H (lambda)
+    blocksize: int  #: sparsegpt: columns a block
+    stream: bool  #: one block in memory at a time, the rest on disk (not with mode=retrain)
+    eval_seqlen: int | None  #: tokens a window of the perplexity; null: the model's context
+    eval_windows: int | None  #: at most so many windows; null: all, or what the data's figures take
+
+    def check(self) -> Iterator[ConfigError]:
+        yield from self._settings(Method).check()
+        if self.mode != "none":
+            yield from self._settings(Recipe).check()
+        for name, least in AT_LEAST.items():
+            value = getattr(self, name)
+            if value is not None and value < least:
+                hint = f"at least {least}, as in task.{name}={least}"
+                yield ConfigError(f"task.{name}={value} is too small", hint=hint)
+        if self.calibration is not None and not self.calibration.startswith(calibration.PREFIX):
+            yield ConfigError(
+                f"task.calibration={self.calibration} names no file",
+                hint=f"write task.calibration=file:{self.calibration}",
+            )
+        yield from self._check_retrain() if self.mode == "retrain" else self._check_blocks()
+
+    def start(self, run: Run) -> None:
+        self.run = run
+        self.ids = calibration.read_windows(self.calibration) if self.calibration else None
+        self.method = self._settings(Method)
+        with self._memory_hint():
+            self._load_model()
+        self._prepare_text()
+        self.rows: list[dict[str, Any]] = []  # of sparsity.json
+        self.nll: dict[str, float] = {}  # mean loss of the dense, pruned, final model; nats
+        self.history: list[tuple[int, float]] = []  # (iteration, mean loss)
+        self.work = self._retraining() if self.mode == "retrain" else self._block_pass()
+
+    def length(self) -> int:
+        if self.mode == "retrain":
+            return math.ceil(self.steps / self.steps_per_iteration)
+        return len(self.source.block_names)
+
+    def baseline(self) -> Mapping[str, float]:
+        with self._memory_hint():
+            if self.ids is not None:
+                self.run.save_tensors("calibration.safetensors", {"input_ids": self.ids})
+            self.nll["dense"] = nll = self._evaluate()
+            if isinstance(self.work, RetrainPass):
+                self.work.prune(cycle=0)
+                self._remark_empty(self.work.trainer.empty)
+                self.nll["pruned"] = nll = self._evaluate()
+        self.run.label(phase="prune" if self.mode == "retrain" else "dense")
+        return {"ppl_dense": _ppl(self.nll["dense"])} | self._measures(0, nll)
+
+    def step(self, i: int) -> Mapping[str, float]:
+        with self._memory_hint():
+            if isinstance(self.work, RetrainPass):
+                return self._retrain(i, self.work)
+            return self._prune_block(i, self.work)
+
+    def state(self) -> dict[str, Any]:
+        own = {"rows": self.rows, "nll": self.nll, "history": self.history}
+        return own | {"work": self.work.state()}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        self.rows, self.nll, self.history = state["rows"], state["nll"], state["history"]
+        self.work.restore(state["work"])
+
+    def result(self) -> Mapping[str, Any]:
+        with self._memory_hint():
+            if isinstance(self.work, RetrainPass):
+                self._end_retraining(self.work)
+            else:
+                self._end_blocks(self.work)
+        self._draw()
+        found = {f"ppl_{name}": _ppl(nll) for name, nll in self.nll.items()}
+        if {"pruned", "final"} <= self.nll.keys() and self.mode != "none":
+            lost = self.nll["pruned"] - self.nll["dense"]
+            if lost and math.isfinite(lost):
+                found["recovered"] = (self.nll["pruned"] - self.nll["final"]) / lost
+        return found
+
+    # Settings, model and text.
+
+    def _settings(self, kind: type[Settings], **changes: Any) -> Settings:
+        """The parameters that make a Method or a Recipe."""
+        return kind(**{field.name: getattr(self, field.name) for field in fields(kind)} | changes)
+
+    def _check_retrain(self) -> Iterator[ConfigError]:
+        if self.stream:
+            yield ConfigError(
+                "task.stream=true: retraining needs the whole model in memory",
+                hint="task.mode=reconstruct or task.mode=none; or task.stream=false",
+            )
+        if self.cycles > 1 and (self.pattern != "unstructured" or not self.merge):
+            yield ConfigError(
+                f"task.cycles={self.cycles} needs a sparsity to divide and adapters to merge",
+                hint="task.pattern=unstructured task.merge=true, or task.cycles=1",
+            )
+        if self.steps < self.cycles:
+            yield ConfigError(
+                f"task.cycles={self.cycles} cycles cannot share {self.steps} steps",
+                hint=f"at least task.steps={self.cycles}",
+            )
+
+    def _check_blocks(self) -> Iterator[ConfigError]:
+        if self.cycles > 1:
+            yield ConfigError(
+                f"task.cycles={self.cycles} is for task.mode=retrain", hint="take task.cycles=1"
+            )
+        outside = [f"task.train={name}" for name in ("head", "embeddings") if name in self.train]
+        if not self.merge:
+            outside.append("task.merge=false")
+        if self.mode == "reconstruct" and outside:
+            yield ConfigError(
+                f"{outside[0]} cannot take part in task.mode=reconstruct: only blocks are trained",
+                hint="as in task.train=[biases,norm,lora] task.merge=true",
+            )
+
+    def _load_model(self) -> None:
+        model: Any
+        if self.stream:
+            model = self.run.model(StreamedLanguageModel)  # type: ignore[type-abstract]  # a protocol
+            self.source: BlockSource = model
+        else:
+            model = self.run.model(LanguageModel)  # type: ignore[type-abstract]  # a protocol
+            self.source = LoadedBlocks(model.module)
+        self.model = model
+        weights = prunable_weights(self.source.module)
+        pattern = parse_pattern(self.pattern)
+        for name, weight in weights.items():
+            if pattern and weight.shape[1] % pattern.m:
+                raise ConfigError(
+                    f"task.pattern={pattern}: {name} has {weight.shape[1]} columns, which do not "
+                    f"divide by {pattern.m}",
+                    hint="choose task.pattern=unstructured",
+                )
+        self.n_prunable = sum(weight.numel() for weight in weights.values())
+        self.n_parameters = sum(p.numel() for p in self.source.module.parameters())
+
+    def _prepare_text(self) -> None:
+        """Windows to evaluate on, and to calibrate with."""
+        run, model, held_out = self.run, self.model, self.run.data("eval_data")
+        seqlen = self.eval_seqlen or model.context
+        if seqlen > model.context:
+            raise calibration.too_long("task.eval_seqlen gives windows", seqlen, model.context)
+        limit = self.eval_windows or held_out.max_windows
+        self.windows = windows(model.tokenizer, held_out.text("test"), seqlen, limit)
+        if self.ids is not None:
+            known = calibration.vocabulary_of(self.source.module)
+            calibration.check_windows(self.ids, str(self.calibration), model.context, known)
+        elif self.method.needs_data or self.mode == "reconstruct":
+            length = calibration.length_of(self.calibration_len, model.context)
+            draw = run.generator("calibration")
+            n, tokenizer = self.n_calibration, model.tokenizer
+            self.ids = calibration_windows(run.data(), tokenizer, n, length, draw)
+        if self.ids is not None:
+            run.resolve(n_calibration=len(self.ids), calibration_len=self.ids.shape[1])
+        if self.mode != "none" and self.lr is None:
+            run.resolve(lr=self._settings(Recipe).peaks())
+        run.resolve(eval_seqlen=seqlen, eval_windows=len(self.windows), eval_data=held_out.name)
+        run.resolve(eval_join=held_out.join)
+
+    def _memory_hint(self) -> AbstractContextManager[None]:
+        hint = "a smaller task.batch_size, or task.gradient_checkpointing=true"
+        if self.mode != "retrain" and not self.stream:
+            hint = "leave the model on disk, block by block: task.stream=true"
+        return out_of_memory_hint(self.run.device, hint)
+
+    # Retraining: the whole model in memory.
+
+    def _retraining(self) -> RetrainPass:
+        assert isinstance(self.source, LoadedBlocks)
+        return RetrainPass(
+            run=self.run,
+            source=self.source,
+            method=self.method,
+            recipe=self._settings(Recipe),
+            ids=self.ids,
+            text=TrainingText(self.run.data().train, self.model.tokenizer, self.model.context),
+            cycles=self.cycles,
+            rows=self.batch_size * self.accumulate,
+            size=self.batch_size,
+            recompute=self.gradient_checkpointing,
+            remark=self._note_pruned,
+        )
+
+    def _retrain(self, i: int, work: RetrainPass) -> dict[str, float]:
+        self.run.label(phase="retrain")
+        steps = range(self.steps)[(i - 1) * self.steps_per_iteration : i * self.steps_per_iteration]
+        losses, n_tokens, began = [], 0, time.monotonic()
+        for t in self.run.progress(steps, "retrain"):
+            loss, n = work.step(t)
+            losses.append(loss)
+            n_tokens += n
+            if not math.isfinite(loss):
+                raise DivergedError(
+                    f"the loss is {loss} in iteration {i}, step {t + 1}",
+                    hint="lower the rate, as in task.lr=1e-4",
+                )
+        self.run.cost(tokens_per_s=n_tokens / max(time.monotonic() - began, 1e-9))
+        metrics = {"loss": sum(losses) / len(losses), "lr": work.trainer.lr, "tokens": n_tokens}
+        if "lora" in self.train and self.lora_type == "lora_prune":
+            metrics["ppl_before_merge"] = _ppl(self._evaluate())
+        with work.trainer.as_merged():
+            nll = self._evaluate()
+        return metrics | self._trainable(work.trainer.n_trained) | self._measures(i, nll)
+
+    def _end_retraining(self, work: RetrainPass) -> None:
+        self.nll["final"] = self.history[-1][1]
+        work.finish()
+        if not self.merge:
+            with self.run.folder("adapter") as folder:
+                pruned.save_adapter(folder, work.trainer.values, work.recipe)
+        elif {"lora", "head"} & set(self.train):
+            self.nll["final"] = self._evaluate()  # once merged, the sums are in another order
+        with self.run.folder("model") as folder:
+            pruned.save_whole(folder, self.source.module, self.model.tokenizer)
+
+    # Pruning, and repairing, block by block.
+
+    def _block_pass(self) -> BlockPass:
+        return BlockPass(
+            self.run,
+            self.source,
+            self.method,
+            self.ids,
+            self._settings(Recipe) if self.mode == "reconstruct" else None,
+            rows=self.batch_size * self.accumulate,
+            size=self.batch_size,
+        )
+
+    def _prune_block(self, i: int, work: BlockPass) -> dict[str, float]:
+        self.run.label(phase="prune" if self.mode == "none" else "reconstruct")
+        done, repaired = work.do(i)
+        self._note_pruned(done)
+        metrics: dict[str, float] = {}
+        if repaired:
+            self._remark_empty(repaired.empty)
+            metrics = {"loss": repaired.loss, "lr": repaired.lr}
+            metrics |= {"recon_before": repaired.before, "recon_after": repaired.after}
+            metrics |= self._trainable(repaired.n_trained)
+        nll = None
+        if work.is_whole:
+            nll = self.nll["final"] = self._evaluate()
+        return metrics | self._measures(i, nll)
+
+    def _end_blocks(self, work: BlockPass) -> None:
+        work.save_masks()
+        work.save_retrained()
+        if not work.is_whole:
+            self.run.warn(
+                f"only {work.n_done} of {self.length()} blocks are done: no model is saved"
+            )
+            return
+        if self.mode == "none":
+            self.nll["pruned"] = self.nll["final"]
+        elif self.criterion != "sparsegpt":  # whose pruned weights were lost in the repair
+            dense = open_folder(self.model.folder, self.model.name, self.run.place)
+            dense.after_load = work.unrepaired
+            self.nll["pruned"] = _mean(dense.losses(self.windows, self.run.progress))
+        with self.run.folder("model") as folder:
+            work.write_model(folder, self.model.tokenizer)
+
+    # Measures, pictures and remarks.
+
+    def _evaluate(self) -> float:
+        """Mean loss of the windows as the model stands, nats."""
+        return _mean(self.source.losses(self.windows, self.run.progress))
+
+    def _measures(self, i: int, nll: float | None) -> dict[str, float]:
+        zeros = sum(row["zeros"] for row in self.rows)
+        self.run.cost(peak_mem_mb=peak_mem_mb(self.run.device))
+        found = {"sparsity": zeros / self.n_prunable, "sparsity_total": zeros / self.n_parameters}
+        if nll is None:
+            return found
+        self.history.append((i, nll))
+        return {"ppl": _ppl(nll)} | found
+
+    def _trainable(self, n: int) -> dict[str, float]:
+        return {"trainable": n, "trainable_pct": 100 * n / self.n_parameters}
+
+    def _draw(self) -> None:
+        self.run.save_json("sparsity.json", self.rows)
+        self.run.save_image("sparsity.png", layer_sparsity(self.rows))
+        levels = {name: _ppl(nll) for name, nll in self.nll.items() if name != "final"}
+        points = [(i, _ppl(nll)) for i, nll in self.history]
+        self.run.save_image("perplexity.png", perplexity_curve(points, levels))
+
+    def _note_pruned(self, done: PrunedBlock) -> None:
+        """Take in the rows of matrices; those of an earlier cycle are replaced."""
+        known = {row["name"]: row for row in self.rows} | {row["name"]: row for row in done.rows}
+        self.rows = list(known.values())
+        if done.n_zero_rows:
+            where = f"block {done.rows[0]['block']}" if self.mode != "retrain" else "the model"
+            self.run.warn(f"{done.n_zero_rows} rows of matrices in {where} have no weight left")
+
+    def _remark_empty(self, subsets: list[str]) -> None:
+        for subset in subsets:
+            self.run.warn(f"task.train={subset}: the model has none; the others are trained")
+
+
+def _mean(losses: Tensor) -> float:
+    return float(losses.double().mean())
+
+
+def _ppl(nll: float) -> float:
+    return exp_mean(torch.tensor(nll, dtype=torch.float64))
