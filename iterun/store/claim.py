@@ -72,6 +72,9 @@ def _claim(directory: Path, attempt: int) -> Status | None:
     try:
         own = process.own_status(RUNNING, attempt=attempt)
         os.write(fd, encode(own.to_json()))
+    except OSError:  # a full disk: an empty claim would keep the next resume out
+        claim.unlink(missing_ok=True)
+        raise
     finally:
         os.close(fd)
     return None
