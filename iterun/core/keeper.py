@@ -48,6 +48,7 @@ class Keeper:
         listener: Listener,
     ) -> None:
         self.saved: int | None = None  #: the iteration after which the newest one was taken
+        self.seconds_before = 0.0  #: of earlier attempts
         self.inner_seconds = 0.0  #: spent in the unfinished iteration before the resume
         self._inner_files: list[str] = []
         self._writer = writer
@@ -59,14 +60,13 @@ class Keeper:
         self._clock = clock
         self._listener = listener
         self._started = clock()
-        self._before = 0.0  # seconds of earlier attempts
         self._schedule = Schedule(settings, self._started)
         self._inner: int | None = None  # the number of the newest one, if it is an inner one
 
     @property
     def seconds(self) -> float:
         """Wall time of the run, over all attempts."""
-        return self._before + self._clock() - self._started
+        return self.seconds_before + self._clock() - self._started
 
     def save_if_due(self, i: int) -> None:
         """Take the checkpoint after iteration i if it is its turn and fits into the share."""
@@ -104,7 +104,7 @@ class Keeper:
         self._run.generators.restore(state["generators"])
         self._run.reason = state["reason"]
         rng.restore_globals(state["globals"])
-        self._before = state["tally"]["seconds"]
+        self.seconds_before = max(self.seconds_before, state["tally"]["seconds"])
         self.saved = None if state["inner"] else state["done"]
 
     def go_on_inside(self, i: int, inner: Mapping[str, Any]) -> None:

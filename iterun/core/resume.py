@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from iterun.core.keeper import FORMAT
@@ -13,7 +14,28 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from iterun.store.schema import Status
+
 FROM_THE_BEGINNING = -1
+
+
+@dataclass(frozen=True)
+class Before:
+    """How a run stood when an attempt to resume it began."""
+
+    status: Status
+    seconds: float  #: of all attempts; more than the checkpoint knows, if an iteration was given up
+
+    @classmethod
+    def of(cls, directory: Path) -> Before:
+        """Read from the directory.
+
+        Raises:
+            StoreError: it is no run directory, or one that can't be read.
+        """
+        view = RunView(directory)
+        summary = view.summary
+        return cls(view.status, summary.seconds if summary else 0.0)
 
 
 def plan(directory: Path, iteration: int | None = None) -> int:

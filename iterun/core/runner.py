@@ -64,7 +64,7 @@ class Engine:
         self, job: Job, stop: StopSettings, keep: CheckpointSettings, signals: Signals
     ) -> None:
         self.job = job
-        self.before = None if job.resume_from is None else RunView(job.directory).status
+        self.before = None if job.resume_from is None else resume.Before.of(job.directory)
         self.writer = writer = _writer(job)
         record = writer.record
         self.signals = signals
@@ -81,6 +81,8 @@ class Engine:
             writer=writer, settings=keep, procedure=job.procedure, run=self.handle,
             rules=self.rules, tally=self.tally, clock=job.clock, listener=job.listener,
         )  # fmt: skip
+        if self.before is not None:
+            self.keeper.seconds_before = self.before.seconds
         self.length: int | None = None
         self.capped: int | None = None  # with stop.iterations
         self._ready = False  # nothing is refused any more
@@ -191,6 +193,8 @@ class Engine:
             files=self.keeper.take_files(),
         )  # fmt: skip
         self.rules.see(i, values)
+        if i == 1 and (remark := self.rules.remark(values)):
+            self.handle.warn(remark)
         objective = self.tally.add(i, values, gathered.cost)
         done = IterationDone(
             i, self.capped, values, gathered.cost, gathered.labels, seconds, objective
@@ -249,10 +253,11 @@ class Engine:
     def _take_back(self) -> None:
         """Leave nothing of a new run, and a resumed one as it was."""
         self.writer.close()
-        if (before := self.before) is None:
+        if self.before is None:
             shutil.rmtree(self.job.directory)
         else:
-            self.writer.status(before.state, reason=before.reason, error=before.error)
+            status = self.before.status
+            self.writer.status(status.state, reason=status.reason, error=status.error)
 
 
 def _writer(job: Job) -> RunWriter:

@@ -60,6 +60,12 @@ class StopSettings:
             filled["goal"] = filled.get("goal") or objective["goal"]
         return cls(**filled)
 
+    @property
+    def on_metric(self) -> list[str]:
+        """The rules in force that look at the metric."""
+        rules = ("target", "patience", "tolerance")
+        return [rule for rule in rules if getattr(self, rule) is not None]
+
     def check(self) -> Iterator[ConfigError]:
         """Yield every fault."""
         whole = {"iterations": 0, "patience": 1, "tokens": 1, "calls": 1}
@@ -88,9 +94,7 @@ class StopSettings:
             yield ConfigError(f"stop.{name}={value} is negative", hint=f"as in stop.{name}=0.5")
 
     def _check_metric(self) -> Iterator[ConfigError]:
-        set_rules = [
-            rule for rule in ("target", "patience", "tolerance") if getattr(self, rule) is not None
-        ]
+        set_rules = self.on_metric
         if set_rules and self.metric is None:
             yield ConfigError(
                 f"stop.{set_rules[0]} needs a metric, and this task has no objective",
@@ -155,6 +159,14 @@ class StopRules:
         if length is not None and i >= length:
             return "length"
         return "iterations" if stop.iterations is not None and i >= stop.iterations else None
+
+    def remark(self, metrics: Mapping[str, float]) -> str | None:
+        """What to tell the user if the first iteration hasn't the metric that a rule looks at."""
+        metric = self.settings.metric
+        if not self.settings.on_metric or metric is None or metric in metrics:
+            return None
+        known = nearest(metric, metrics) or list(metrics)[:5]
+        return f"stop.metric={metric} is not among the metrics so far; there are {', '.join(known)}"
 
     def capped(self, length: int | None) -> int | None:
         """The procedure's length with `stop.iterations` counted in."""

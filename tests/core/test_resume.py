@@ -1,0 +1,228 @@
+"""Going on equals never having stopped, bit for bit; what came later is moved aside and told."""
+
+import json
+
+import pytest
+from core_procedures import ALL, Count, Everything, Slow, attempt, job, story
+
+from iterun.core import resume
+from iterun.core.progress import RunStarted
+from iterun.core.runner import run
+from iterun.errors import ConfigError, StoreError
+from iterun.store import checkpoint
+from iterun.store.reader import RunView
+
+
+@pytest.mark.parametrize("stop_after", [0, 1, 4, 7, 8])
+def test_resumed_equals_uninterrupted(tmp_path, uninterrupted, stop_after):
+    attempt(Everything(), tmp_path / "run", stop={"iterations": stop_after})
+
+    attempt(Everything(), tmp_path / "run")
+
+    assert story(tmp_path / "run") == uninterrupted
+
+
+def test_seldom_checkpoints_change_nothing(tmp_path, uninterrupted):
+    attempt(
+        Everything(), tmp_path / "run", checkpoint={"every": 3, "last": 1}, stop={"iterations": 5}
+    )
+    attempt(Everything(), tmp_path / "run", checkpoint={"every": 5, "last": 1})
+
+    assert story(tmp_path / "run") == uninterrupted
+
+
+def test_every_iteration_can_be_gone_on_from(tmp_path, uninterrupted):
+    for k in (6, 3, 5, 0):
+        attempt(Everything(), tmp_path / "run", checkpoint=ALL)
+        attempt(Everything(), tmp_path / "run", checkpoint=ALL, resume_from=k)
+        assert story(tmp_path / "run") == uninterrupted
+
+
+def test_a_resume_of_a_resume_equals_the_whole(tmp_path, uninterrupted):
+    for stop_after in (2, 3, 5, 6):
+        attempt(Everything(), tmp_path / "run", stop={"iterations": stop_after})
+    attempt(Everything(), tmp_path / "run")
+
+    assert RunView(tmp_path / "run").status.attempt == 5
+    assert story(tmp_path / "run") == uninterrupted
+
+
+def test_later_lines_rows_and_files_are_moved_aside_and_told(tmp_path):
+    directory, events = tmp_path / "run", []
+    attempt(Everything(to=5), directory, checkpoint=ALL)
+
+    attempt(Everything(to=3), directory, resume_from=2, listener=events.append)
+
+    (started,) = [event for event in events if isinstance(event, RunStarted)]
+    assert started.resumed_from == 2
+    assert started.notes == [
+        "going on from iteration 2: 3 later iterations were moved to iterations.dropped-2.jsonl"
+    ]
+    dropped = (directory / "iterations.dropped-2.jsonl").read_text().splitlines()
+    assert [json.loads(line)["i"] for line in dropped] == [3, 4, 5]
+    assert (directory / "artifacts" / ".dropped-2" / "note-5.txt").exists()
+    rows = (directory / "artifacts" / "transcript.jsonl").read_text().splitlines()
+    assert [json.loads(row)["i"] for row in rows] == [1, 1, 2, 2, 3, 3]
+
+
+def test_later_checkpoints_go_before_the_lines_they_count_on(tmp_path):
+    attempt(Count(), tmp_path / "run", checkpoint=ALL)
+
+    attempt(Count(to=4), tmp_path / "run", checkpoint=ALL, resume_from=2)
+
+    assert checkpoint.available(tmp_path / "run") == [0, 1, 2, 3, 4]
+
+
+def test_a_plan_takes_the_newest_or_the_nearest_before(tmp_path):
+    attempt(Count(), tmp_path / "run", checkpoint={"every": 4, "last": None, "share": None})
+
+    assert resume.plan(tmp_path / "run") == 10
+    assert resume.plan(tmp_path / "run", 7) == 4
+    with pytest.raises(StoreError, match="no iteration 11: its last one is 10"):
+        resume.plan(tmp_path / "run", 11)
+
+
+def test_a_run_without_a_checkpoint_starts_from_the_beginning(tmp_path):
+    class Unlucky(Count):
+        def baseline(self):
+            raise ValueError("no")
+
+    attempt(Unlucky(), tmp_path / "run")
+
+    assert resume.plan(tmp_path / "run") == -1
+    assert attempt(Count(), tmp_path / "run").iterations == 10
+
+
+def test_a_torn_checkpoint_is_left_aside_for_the_one_before(tmp_path, uninterrupted):
+    attempt(Everything(), tmp_path / "run", checkpoint=ALL, stop={"iterations": 5})
+    torn = tmp_path / "run" / "checkpoints" / "0005" / "state.safetensors"
+    torn.write_bytes(torn.read_bytes()[:-1])
+    events = []
+
+    attempt(Everything(), tmp_path / "run", listener=events.append)
+
+    assert events[0].resumed_from == 4
+    assert events[0].notes[0].startswith("checkpoint 5 is left aside: ")
+    assert story(tmp_path / "run") == uninterrupted
+
+
+def test_a_run_with_no_readable_checkpoint_is_left_as_it_was(tmp_path):
+    attempt(Count(), tmp_path / "run", checkpoint={"last": 1})
+    (tmp_path / "run" / "checkpoints" / "0010" / "state.json").write_text("{")
+    before = (tmp_path / "run" / "iterations.jsonl").read_bytes()
+
+    with pytest.raises(StoreError, match="can't be read"):
+        attempt(Count(), tmp_path / "run")
+
+    assert RunView(tmp_path / "run").state == "completed"
+    assert (tmp_path / "run" / "iterations.jsonl").read_bytes() == before
+
+
+def test_a_checkpoint_of_a_newer_version_is_not_passed_over(tmp_path):
+    attempt(Count(), tmp_path / "run", checkpoint=ALL)
+    state = checkpoint.load(tmp_path / "run", 10)
+    checkpoint.save(tmp_path / "run", 10, state | {"format": 99})
+
+    with pytest.raises(StoreError, match="written by a newer iterun"):
+        attempt(Count(), tmp_path / "run")
+    assert checkpoint.available(tmp_path / "run")[-1] == 10
+
+
+def test_a_config_error_out_of_start_leaves_a_resumed_run_as_it_was(tmp_path):
+    class Gone(Count):
+        def start(self, run):
+            raise ConfigError("model=opt-2.7b cannot be had here")
+
+    attempt(Count(), tmp_path / "run", stop={"iterations": 4})
+
+    with pytest.raises(ConfigError):
+        attempt(Gone(), tmp_path / "run")
+
+    view = RunView(tmp_path / "run")
+    assert (view.state, view.status.reason) == ("completed", "iterations")
+    assert len(view.iterations()) == 5
+
+
+def test_a_changed_config_is_written_and_the_old_one_kept(tmp_path):
+    attempt(Count(to=2), tmp_path / "run", config={"stop": {"iterations": 2}})
+    attempt(Count(to=3), tmp_path / "run", config={"stop": {"iterations": 3}})
+
+    assert RunView(tmp_path / "run").config == {"stop": {"iterations": 3}}
+    old = json.loads((tmp_path / "run" / "config.2.json").read_text())
+    assert old == {"stop": {"iterations": 2}}
+
+
+def test_a_run_that_is_alive_is_not_resumed(tmp_path):
+    class Greedy(Count):
+        def step(self, i):
+            with pytest.raises(StoreError, match="is being written by process"):
+                run(job(Count(), tmp_path / "run", resume_from=0))
+            return super().step(i)
+
+    assert attempt(Greedy(to=1), tmp_path / "run").state == "completed"
+
+
+def test_a_file_that_a_kept_checkpoint_refers_to_outlives_its_replacement(tmp_path):
+    """Checkpoint 5 refers to what 3 saved; 6 saves another file of that name."""
+    directory = tmp_path / "run"
+    attempt(Everything(), directory, checkpoint=ALL, stop={"iterations": 7})
+    old = checkpoint.load(directory, 5)["procedure"]["kept"]
+    new = checkpoint.load(directory, 7)["procedure"]["kept"]
+    assert (old.path, old.sha256 != new.sha256) == (new.path, True)
+
+    outcome = attempt(Everything(to=6), directory, resume_from=5)
+
+    assert (outcome.state, outcome.iterations) == ("completed", 6)
+
+
+def test_a_file_no_kept_checkpoint_refers_to_is_collected(tmp_path):
+    attempt(Everything(), tmp_path / "run", checkpoint={"share": None, "last": 1, "best": 0})
+
+    assert list((tmp_path / "run" / "artifacts" / ".kept").glob("*")) == []
+
+
+def hook_that_stops(at):
+    def hook(i, j):
+        if (i, j) == at:
+            raise RuntimeError("power cut")
+
+    return hook
+
+
+@pytest.mark.parametrize("at", [(1, 1), (2, 3), (3, 5)])
+def test_a_safe_point_saves_the_inner_position(tmp_path, at):
+    settings = {"checkpoint": {"share": None}}
+    attempt(Slow(to=3), tmp_path / "whole", **settings)
+
+    attempt(Slow(to=3, safe=True, hook=hook_that_stops(at)), tmp_path / "run", **settings)
+    attempt(Slow(to=3, safe=True), tmp_path / "run", **settings)
+
+    whole, cut = RunView(tmp_path / "whole"), RunView(tmp_path / "run")
+    assert [line.metrics for line in cut.iterations()] == [
+        line.metrics for line in whole.iterations()
+    ]
+    rows = "artifacts/rows.jsonl"
+    assert (cut.directory / rows).read_text() == (whole.directory / rows).read_text()
+
+
+def test_an_inner_checkpoint_goes_when_its_iteration_is_done(tmp_path):
+    settings = {"checkpoint": {"share": None, "last": 1}}
+
+    attempt(Slow(to=3, safe=True), tmp_path / "run", **settings)
+
+    assert checkpoint.available(tmp_path / "run") == [3]
+    assert checkpoint.load(tmp_path / "run", 3)["inner"] is None
+
+
+def test_safe_points_take_no_more_checkpoints_than_their_share(tmp_path, clock):
+    """1 s a tick, grace 2: an inner checkpoint needs both the time and the share."""
+    saved = []
+
+    def hook(i, j):
+        clock.now += 1
+        saved.append(tuple(checkpoint.available(tmp_path / "run")))
+
+    settings = {"checkpoint": {"grace": 2, "every": 5}, "clock": clock}
+    attempt(Slow(to=1, inner=6, safe=True, hook=hook), tmp_path / "run", **settings)
+
+    assert saved == [(0,), (0,), (0, 1), (0, 1), (0, 1), (0, 1)]
