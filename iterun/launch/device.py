@@ -82,7 +82,9 @@ def apply(placement: Placement) -> None:
     torch.set_num_threads(placement.threads)
     torch.backends.cuda.matmul.allow_tf32 = placement.tf32
     torch.backends.cudnn.allow_tf32 = placement.tf32
-    torch.use_deterministic_algorithms(placement.deterministic)
+    # The call alone imports torch's compiler: seconds.
+    if torch.are_deterministic_algorithms_enabled() != placement.deterministic:
+        torch.use_deterministic_algorithms(placement.deterministic)
     if placement.deterministic:
         torch.backends.cudnn.benchmark = False
 

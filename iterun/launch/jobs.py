@@ -84,7 +84,7 @@ class Jobs:
         try:
             outcome = self._launch(config, hydra, directory, words, listener, sweep)
         except IterunError as error:
-            self._failed(number, words, error.message)
+            self._failed(number, words, f"refused: {error.message}")
             return None
         except Exception as error:
             log.exception("job %d can't be run", number)

@@ -13,16 +13,20 @@ import hashlib
 import re
 import secrets
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from iterun.store import paths
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Callable
+
+    from omegaconf.basecontainer import BaseContainer
 
 ID_LENGTH = 8  # 40 bits: among 100,000 runs two of the same id are a 1 in 200 chance
 _ALPHABET = "abcdefghijklmnopqrstuvwxyz234567"
-_OWN_NAME = re.compile(rf"\d{{8}}-\d{{6}}-.*?([a-z2-7]{{{ID_LENGTH}}})$")
+_OWN_NAME = re.compile(rf"(\d{{8}}-\d{{6}})-(?:.*-)?([a-z2-7]{{{ID_LENGTH}}})")
+_SYSTEM = ("task.about.system", "hydra.runtime.choices.task")
 _LONGEST = 40  # characters of a model's or a data set's name
 
 
@@ -33,17 +37,17 @@ def new_id() -> str:
 
 def id_of(directory: Path) -> str:
     """The id in a directory's name; a new one if it was named by the user."""
-    found = _OWN_NAME.match(directory.name)
-    return found.group(1) if found else new_id()
+    found = _OWN_NAME.fullmatch(directory.name)
+    return found.group(2) if found else new_id()
 
 
-def job_id(sweep_dir: str, started: str, job: int) -> str:
+def job_id(sweep: str, job: str) -> str:
     """The id of job number `job` of a sweep, the same each time."""
-    digest = hashlib.sha256(f"{sweep_dir}\0{started}\0{job}".encode()).digest()
+    digest = hashlib.sha256(f"{sweep}\0{job}".encode()).digest()
     return "".join(_ALPHABET[byte % 32] for byte in digest[:ID_LENGTH])
 
 
-def system_of(about: str | None, choice: str | None) -> str:
+def system_of(about: str | None, choice: str | None = None) -> str:
     """The system's name as folders: what `about.system` says, else what was typed after `task=`."""
     parts = [_plain(part) for part in (about or choice or "").split("/")]
     parts = [part for part in parts if part]
@@ -55,6 +59,8 @@ def system_of(about: str | None, choice: str | None) -> str:
 def register_resolvers(outputs: Path) -> None:
     """Tell OmegaConf the resolvers that `conf/config.yaml` names.
 
+    What they give is kept in the config's own cache, which Hydra copies from a sweep to its jobs.
+
     Args:
         outputs: where runs live.
     """
@@ -62,22 +68,30 @@ def register_resolvers(outputs: Path) -> None:
 
     root = outputs.absolute()
 
-    def run_dir(about: str | None, choice: str | None, model: str | None, data: str | None) -> str:
-        return str(root / system_of(about, choice) / f"{now()}-{_label(model, data)}{new_id()}")
+    def kept(config: BaseContainer, key: str, make: Callable[[], str]) -> str:
+        cache = OmegaConf.get_cache(config)["iterun"]
+        if key not in cache:
+            cache[key] = make()
+        return str(cache[key])
 
-    def sweep_dir(started: str) -> str:
-        return str(root / paths.SWEEPS / f"{started}-{new_id()}")
+    def folder(config: BaseContainer, started: str, make_id: Callable[[], str]) -> str:
+        system = system_of(*(_select(config, key) for key in _SYSTEM))
+        return str(root / system / f"{started}-{_label(config)}{make_id()}")
 
-    def job_dir(
-        sweep: str, started: str, job: int,
-        about: str | None, choice: str | None, model: str | None, data: str | None,
-    ) -> str:  # fmt: skip
-        name = f"{started}-{_label(model, data)}{job_id(sweep, started, job)}"
-        return str(root / system_of(about, choice) / name)
+    def run_dir(*, _root_: BaseContainer) -> str:
+        return kept(_root_, "run", lambda: folder(_root_, now(), new_id))
+
+    def sweep_dir(*, _root_: BaseContainer) -> str:
+        return kept(_root_, "sweep", lambda: str(root / paths.SWEEPS / f"{now()}-{new_id()}"))
+
+    def job_dir(*, _root_: BaseContainer) -> str:
+        sweep, number = _select(_root_, "hydra.sweep.dir"), _select(_root_, "hydra.job.num")
+        started = _OWN_NAME.fullmatch(Path(sweep).name)
+        stamp = started.group(1) if started else now()
+        return kept(_root_, "job", lambda: folder(_root_, stamp, lambda: job_id(sweep, number)))
 
     for resolver in (run_dir, sweep_dir, job_dir):
-        name = f"iterun.{resolver.__name__}"
-        OmegaConf.register_new_resolver(name, resolver, replace=True, use_cache=True)
+        OmegaConf.register_new_resolver(f"iterun.{resolver.__name__}", resolver, replace=True)
 
 
 def now() -> str:
@@ -85,10 +99,16 @@ def now() -> str:
     return datetime.now().strftime("%Y%m%d-%H%M%S")
 
 
-def _label(model: str | None, data: str | None) -> str:
+def _select(config: BaseContainer, key: str) -> str:
+    from omegaconf import OmegaConf
+
+    return str(OmegaConf.select(config, key, throw_on_missing=False) or "")
+
+
+def _label(config: BaseContainer) -> str:
     """The model's or the data's name, fit for a file name, with a dash behind it; or nothing."""
-    name = str(model or data or "").rstrip("/").rpartition("/")[2]
-    label = _plain(name)[:_LONGEST].strip("-.")
+    name = _select(config, "model.name") or _select(config, "data.name")
+    label = _plain(name.rstrip("/").rpartition("/")[2])[:_LONGEST].strip("-.")
     return f"{label}-" if label else ""
 
 

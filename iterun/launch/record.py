@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import platform
 import socket
+import sys
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +26,7 @@ PACKAGES = (
     "torch", "numpy", "transformers", "tokenizers", "safetensors", "peft", "accelerate", "datasets",
     "diffusers", "scikit-learn", "scipy", "hydra-core",
 )  # fmt: skip
+_METADATA = ".dist-info"
 #: environment variables that can change a result or say where a run ran; none holds a secret
 ENVIRONMENT = (
     "CUDA_VISIBLE_DEVICES", "CUBLAS_WORKSPACE_CONFIG", "OMP_NUM_THREADS", "MKL_NUM_THREADS",
@@ -80,16 +83,18 @@ def record(
 
 
 def versions() -> dict[str, str]:
-    """The versions installed, without importing anything."""
-    from importlib.metadata import PackageNotFoundError, version
+    """The versions installed, by the names of the folders of their metadata.
 
-    found = {}
-    for name in PACKAGES:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            continue
-    return found
+    importlib.metadata reads them, which takes 30 ms.
+    """
+    found: dict[str, str] = {}
+    for place in sys.path:
+        with contextlib.suppress(OSError):
+            for entry in os.listdir(place or "."):
+                if entry.endswith(_METADATA):
+                    name, _, version = entry.removesuffix(_METADATA).partition("-")
+                    found.setdefault(name.lower().replace("_", "-"), version)
+    return {name: found[name] for name in PACKAGES if name in found}
 
 
 def _name(node: Mapping[str, Any] | None) -> str | None:
