@@ -93,7 +93,9 @@ class StreamedLanguageModel(Protocol):
     tokenizer: Any
     context: int
     folder: Path
-    n_blocks: int
+
+    @property
+    def n_blocks(self) -> int: ...
 
 
 ModelBuilder = Callable[..., Any]  # (form: type, place: Placement, **settings) -> the form

@@ -19,7 +19,15 @@ if TYPE_CHECKING:
 WHOLE = 64 << 20  # bytes: larger files are known by size, head, tail and samples between
 SAMPLE = 1 << 20
 SAMPLES = 16
-DISK = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR}
+DISK = {
+    errno.ENOSPC,
+    errno.EDQUOT,
+    errno.EROFS,
+    errno.EACCES,
+    errno.EPERM,
+    errno.ENOTDIR,
+    errno.EEXIST,
+}
 
 
 def cache_root() -> Path:

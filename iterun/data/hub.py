@@ -28,7 +28,9 @@ def fetch_errors() -> tuple[type[Exception], ...]:
     return (OSError, HFValidationError, *HfHubHTTPError.__bases__)
 
 
-def explain(error: Exception, setting: str, id: str, offline: str) -> ConfigError:
+def explain(
+    error: Exception, setting: str, id: str, offline: str, page: str | None = None
+) -> ConfigError:
     """The error to raise instead.
 
     Args:
@@ -36,7 +38,9 @@ def explain(error: Exception, setting: str, id: str, offline: str) -> ConfigErro
         setting: as typed, "model=opt-2.7b".
         id: the repository, "facebook/opt-2.7b".
         offline: what works without network, to be typed.
+        page: where a browser finds it below the hub's address; None: as its id says.
     """
+    url = f"{endpoint()}/{page or id}"
     status = getattr(getattr(error, "response", None), "status_code", None)
     kinds = {kind.__name__ for kind in type(error).__mro__}
     if "HFValidationError" in kinds:
@@ -45,16 +49,18 @@ def explain(error: Exception, setting: str, id: str, offline: str) -> ConfigErro
             hint="name a folder as ./FOLDER, a hub model as OWNER/NAME",
         )
     if "GatedRepoError" in kinds:
-        return _gated(setting, id, offline)
+        return _gated(setting, id, offline, url)
     if "RevisionNotFoundError" in kinds:
         return ConfigError(
             f"{setting}: {id} has no such revision on the hub",
-            hint=f"see {endpoint()}/{id}/commits/main for those that exist",
+            hint=f"see {url}/commits/main for those that exist",
         )
     if "RepositoryNotFoundError" in kinds or status == 404:
         return _unknown(setting, id, offline)
     if status in (401, 403):
-        return _gated(setting, id, offline)
+        return _gated(setting, id, offline, url)
+    if "FileNotFoundError" in kinds and "LocalEntryNotFoundError" not in kinds:
+        return ConfigError(f"{setting}: {first_line(error)}", hint=f"or use {offline}")
     reason = f"it answered {status}" if status else "it is not reached"
     return UnavailableError(
         f"{setting}: {id} is not on this machine and cannot be fetched from {endpoint()}: {reason}",
@@ -62,10 +68,15 @@ def explain(error: Exception, setting: str, id: str, offline: str) -> ConfigErro
     )
 
 
-def _gated(setting: str, id: str, offline: str) -> ConfigError:
+def first_line(error: Exception) -> str:
+    """The first line of a message, or the error's name where it has none."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+
+
+def _gated(setting: str, id: str, offline: str, url: str) -> ConfigError:
     return UnavailableError(
         f"{setting}: {id} is gated: the hub gives it only to users its owner has admitted",
-        hint=f"ask for access at {endpoint()}/{id}, then `hf auth login`; or use {offline}",
+        hint=f"ask for access at {url}, then `hf auth login`; or use {offline}",
     )
 
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
+from contextlib import contextmanager, nullcontext
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from iterun.data import hub
-from iterun.errors import ConfigError, UnavailableError
+from iterun.data.cache import cache_root
+from iterun.errors import ConfigError, IterunError, UnavailableError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
 OFFLINE = "data=pydoc, data=text data.path=FILE"
 
@@ -23,7 +26,7 @@ def rows(
     revision: str | None,
     data_files: Mapping[str, str] | None = None,
 ) -> Any:
-    """A `datasets.Dataset`; fetched on first use, afterwards read from the hub library's cache.
+    """A `datasets.Dataset`; fetched on first use, afterwards read from the library's cache.
 
     Raises:
         UnavailableError: `datasets` is not installed, or the data cannot be fetched.
@@ -36,22 +39,57 @@ def rows(
         )
     import datasets
 
+    refusal = _refusal(name, id, revision)
+    if refusal is not None and not isinstance(refusal, UnavailableError):
+        raise refusal
     try:
-        return datasets.load_dataset(
-            id,
-            config,
-            split=split,
-            revision=revision,
-            data_files=None if data_files is None else dict(data_files),
-        )
+        with nullcontext() if refusal is None else _offline():
+            return datasets.load_dataset(
+                id,
+                config,
+                split=split,
+                revision=revision,
+                data_files=None if data_files is None else dict(data_files),
+                cache_dir=_place(id, revision),
+            )
     except hub.fetch_errors() as error:
-        raise hub.explain(error, f"data={name}", id, OFFLINE) from error
+        raise (refusal or hub.explain(error, f"data={name}", id, OFFLINE)) from error
     except (ValueError, RuntimeError) as error:
         raise _unusable(name, id, error) from error
 
 
+def _refusal(name: str, id: str, revision: str | None) -> IterunError | None:
+    """Ask the hub once: `datasets` itself tries for 25 s where there is no network."""
+    from huggingface_hub import HfApi
+
+    try:
+        HfApi(endpoint=hub.endpoint()).dataset_info(id, revision=revision)
+    except hub.fetch_errors() as error:
+        return hub.explain(error, f"data={name}", id, OFFLINE, page=f"datasets/{id}")
+    return None
+
+
+@contextmanager
+def _offline() -> Iterator[None]:
+    """Only what `datasets` has in its cache."""
+    from datasets import config
+
+    before, config.HF_HUB_OFFLINE = config.HF_HUB_OFFLINE, True
+    try:
+        yield
+    finally:
+        config.HF_HUB_OFFLINE = before
+
+
+def _place(id: str, revision: str | None) -> str | None:
+    """The cache: a revision's own, since offline `datasets` takes the newest copy of any."""
+    if revision is None:
+        return None
+    return str(cache_root() / "datasets" / re.sub(r"[^\w.-]+", "--", f"{id}@{revision}"))
+
+
 def _unusable(name: str, id: str, error: Exception) -> ConfigError:
-    first = (str(error).strip().splitlines() or [type(error).__name__])[0]
+    first = hub.first_line(error)
     if "script" in first.lower():
         return ConfigError(
             f"data={name}: {id} is a data set made by a script, which is never run",

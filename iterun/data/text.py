@@ -96,13 +96,13 @@ def ptb(
         )
     other = "validation" if eval_split == "test" else "test"
     splits = {"train": "train", "dev": other, "test": eval_split}
-    source = ("ptb-text-only/ptb_text_only", "penn_treebank")
+    source = "ptb-text-only/ptb_text_only"
 
     def read(split: str) -> Sequence[str]:
-        got = rows(name, *source, split=splits[split], revision=revision)
+        got = rows(name, source, split=splits[split], revision=revision)
         return (join.join(got["sentence"]),)
 
-    digest = _digest(*source, revision or "main", eval_split, join)
+    digest = _digest(source, revision or "main", eval_split, join)
     return Texts(name=name, fingerprint=digest, read=read)
 
 
@@ -128,11 +128,10 @@ def c4(
     spans = {"dev": (documents, 2 * documents), "test": (0, documents)}
 
     def read(split: str) -> Sequence[str]:
-        train = split == "train"
-        files = {split: train_file if train else validation_file}
-        got = rows(name, "allenai/c4", split=split, revision=revision, data_files=files)
+        part, file = ("train", train_file) if split == "train" else ("validation", validation_file)
+        got = rows(name, "allenai/c4", split=part, revision=revision, data_files={part: file})
         texts: Sequence[str] = got["text"]
-        return texts if train else texts[slice(*spans[split])]
+        return texts if part == "train" else texts[slice(*spans[split])]
 
     digest = _digest("allenai/c4", revision or "main", train_file, validation_file, str(documents))
     return Texts(name=name, fingerprint=digest, read=read, join=" ", max_windows=max_windows)

@@ -9,6 +9,7 @@ from io import StringIO
 from typing import TYPE_CHECKING, Any
 
 from iterun.data.cache import cache_root, file_digest, made_once
+from iterun.data.hub import first_line
 from iterun.errors import ConfigError, UnavailableError
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ def _convert(file: Path, folder: Path) -> None:
         if isinstance(error, OSError) and error.errno:
             raise  # of the disk, not of the file's content
         raise ConfigError(
-            f"{file} cannot be converted: {str(error).splitlines()[0]}",
+            f"{file} cannot be converted: {first_line(error)}",
             hint="name a GGUF file of a Llama, Mistral or Qwen2 model, or a folder of safetensors",
         ) from error
 

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from iterun.data.hub import first_line
 from iterun.errors import ConfigError, UnavailableError
 from iterun.models.snapshot import available_offline, fingerprint, offline_hint, snapshot
 from iterun.types import LanguageModel, StreamedLanguageModel
@@ -89,7 +90,7 @@ def load_folder(folder: Path, name: str, place: Placement) -> CausalLM:
         ) from error
     except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
         raise ConfigError(
-            f"model={name} cannot be loaded from {folder}: {_first_line(error)}",
+            f"model={name} cannot be loaded from {folder}: {first_line(error)}",
             hint=f"fetch or save it anew, or use {offline_hint()}",
         ) from error
     return CausalLM(
@@ -175,7 +176,3 @@ def _spread(name: str, place: Placement) -> dict[str, str]:
             hint='pip install "iterun[hub]"',
         )
     return {"device_map": place.device_map}
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]

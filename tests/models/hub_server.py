@@ -15,6 +15,7 @@ import threading
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
@@ -125,7 +126,7 @@ class Handler(BaseHTTPRequestHandler):
         if rest[:1] == ["discussions"]:
             return self.send_json(discussions(id, repo))
         action = rest[0] if rest[:1] in (["tree"], ["paths-info"]) else "revision"
-        revision, _ = split_revision(rest[1:])
+        revision, below = split_revision(rest[1:])
         files = repo.at(revision)
         if files is None:
             return self.refuse(404, "RevisionNotFound", f"no revision {revision}")
@@ -134,6 +135,9 @@ class Handler(BaseHTTPRequestHandler):
         if action == "paths-info":
             wanted = json.loads(self.body)["paths"]
             files = {name: content for name, content in files.items() if name in wanted}
+        elif action == "tree":
+            recursive = "recursive=true" in self.path.lower()
+            return self.send_json(tree("/".join(below), files, recursive=recursive))
         return self.send_json([entry(name, content) for name, content in files.items()])
 
     def resolve(self, id: str, rest: list[str]) -> None:
@@ -198,6 +202,16 @@ def info(id: str, commit: str, files: Mapping[str, bytes], repo: Repository) -> 
 
 def entry(name: str, content: bytes) -> dict[str, Any]:
     return {"type": "file", "path": name, "size": len(content), "oid": etag(content)}
+
+
+def tree(folder: str, files: Mapping[str, bytes], *, recursive: bool) -> list[dict[str, Any]]:
+    """Files and folders in `folder`, "" for the top; those below them too if `recursive`."""
+    lead = f"{folder}/" if folder else ""
+    inside = {n.removeprefix(lead): c for n, c in files.items() if n.startswith(lead)}
+    folders = sorted({str(up) for n in inside for up in PurePosixPath(n).parents} - {"."})
+    found = [{"type": "directory", "path": lead + name, "oid": "0" * 40} for name in folders]
+    found += [entry(lead + name, content) for name, content in inside.items()]
+    return [e for e in found if recursive or "/" not in e["path"].removeprefix(lead)]
 
 
 def discussions(id: str, repo: Repository) -> dict[str, Any]:
