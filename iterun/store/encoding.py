@@ -40,7 +40,7 @@ def encode(value: Any) -> bytes:
     except ValueError:  # not a finite number somewhere
         text = _encode(_outgoing(value))
     else:
-        if 'NaN"' in text or 'Infinity"' in text:
+        if "NaN" in text or "Infinity" in text:
             text = _encode(_outgoing(value))
     try:
         return text.encode()
@@ -56,7 +56,7 @@ def decode(raw: bytes) -> Any:
     """
     try:
         value = json.loads(raw.decode())
-        if b'NaN"' in raw or b'Infinity"' in raw:
+        if b"NaN" in raw or b"Infinity" in raw:
             value = _incoming(value)
     except RecursionError:
         raise ValueError("nested too deeply") from None

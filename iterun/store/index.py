@@ -152,7 +152,7 @@ class Index:
                 found = [row for row in found if name in row.tags]
             if found:
                 return _only(found, name)
-        if Path(name).is_dir():
+        if name and Path(name).is_dir():
             RunView(Path(name)).record  # noqa: B018  # raises if it is none
             return Path(name)
         close = nearest(name, [row.id for row in self._query(db, "1", [])])

@@ -47,6 +47,7 @@ class RunView:
 
     def __init__(self, directory: Path) -> None:
         self.directory = Path(directory)
+        self._prefix = f"{os.fspath(directory)}/"
 
     @property
     def id(self) -> str:
@@ -103,7 +104,7 @@ class RunView:
 
     def iterations(self) -> list[Iteration]:
         """All recorded iterations, in order; a torn last line is passed over."""
-        with self._open(paths.ITERATIONS, LARGEST_LOG) as file:
+        with open(self._open(paths.ITERATIONS, LARGEST_LOG)[0], "rb") as file:
             return list(self._iterations(file))
 
     def checkpoints(self) -> list[int]:
@@ -127,7 +128,7 @@ class RunView:
     def log(self) -> str:
         """log.txt, its last 64 MiB; empty if nothing was logged."""
         try:
-            with self._open(paths.LOG, LARGEST_LOG) as file:
+            with open(self._open(paths.LOG, LARGEST_LOG)[0], "rb") as file:
                 file.seek(max(0, file.seek(0, os.SEEK_END) - LARGEST_FILE))
                 return file.read().decode(errors="replace")
         except StoreError as error:
@@ -150,19 +151,26 @@ class RunView:
             raise self._unreadable(name, str(error)) from error
 
     def _decode(self, name: str) -> Any:
-        with self._open(name, LARGEST_FILE) as file:
-            raw = file.read()
+        fd, size = self._open(name, LARGEST_FILE)
+        try:
+            raw = os.read(fd, size)
+        finally:
+            os.close(fd)
         try:
             return decode(raw)
         except ValueError as error:
             what = f"not JSON ({error})" if raw.strip() else "empty"
             raise self._unreadable(name, what) from error
 
-    def _open(self, name: str, largest: int) -> BinaryIO:
-        """Open a regular file of the directory itself; a pipe or a link is not waited for."""
+    def _open(self, name: str, largest: int) -> tuple[int, int]:
+        """Open a regular file of the directory itself; a pipe or a link is not waited for.
+
+        Returns:
+            The descriptor and the file's size.
+        """
         flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
         try:
-            fd = os.open(self.directory / name, flags)
+            fd = os.open(f"{self._prefix}{name}", flags)
         except OSError as error:
             link = error.errno == errno.ELOOP
             fault = "a link, which is not followed" if link else (error.strerror or "").lower()
@@ -173,7 +181,7 @@ class RunView:
             large = stat.S_ISREG(found.st_mode)
             fault = f"larger than {largest >> 20} MiB" if large else "not a regular file"
             raise self._unreadable(name, fault)
-        return open(fd, "rb")  # the caller closes it
+        return fd, found.st_size
 
     def _unreadable(self, name: str, fault: str) -> StoreError:
         return StoreError(

@@ -22,37 +22,48 @@ _KINDS: dict[str, tuple[type, ...]] = {
     "str": (str,), "int": (int,), "float": (int, float), "bool": (bool,), "None": (type(None),),
     "dict": (dict,), "list": (list,), "Any": (object,),
 }  # fmt: skip
-_Kinds = tuple[type, ...]
 
 
-def _kinds(annotation: str) -> tuple[_Kinds, _Kinds | None]:
-    """The types that an annotation allows for a value and, of a dict or list, for its items."""
-    outer: _Kinds = ()
-    inner: _Kinds | None = None
-    for part in annotation.split(" | "):
-        name, _, arguments = part.partition("[")
-        outer += _KINDS[name]
-        item = arguments.rstrip("]").rpartition(", ")[2]
-        if item and item != "Any":
-            inner = _KINDS[item]
-    return outer, inner
+class _Expected:
+    """What a field may hold, from its annotation: types of the value and of a dict's items."""
+
+    def __init__(self, annotation: str, default: Any) -> None:
+        self.default = default
+        self.optional = default is not MISSING
+        self._kinds: tuple[type, ...] = ()
+        self._items: tuple[type, ...] = ()
+        for part in annotation.split(" | "):
+            name, _, arguments = part.partition("[")
+            self._kinds += _KINDS[name]
+            item = arguments.rstrip("]").rpartition(", ")[2]
+            if item and item != "Any":
+                self._items = _KINDS[item]
+
+    def check(self, name: str, value: object) -> None:
+        """Raise ValueError if `value`, decoded from JSON, is of another type."""
+        if not isinstance(value, self._kinds):
+            raise ValueError(f"the key {name!r} has a {type(value).__name__}")
+        if self._items and isinstance(value, dict | list):
+            for item in value.values() if isinstance(value, dict) else value:
+                if not isinstance(item, self._items):
+                    raise ValueError(f"the key {name!r} holds a {type(item).__name__}")
 
 
 class Record:
     """A dataclass that goes to JSON and back: unknown keys are ignored, empty fields left out."""
 
-    _checks: ClassVar[dict[str, tuple[_Kinds, _Kinds | None, bool]]]
+    _fields: ClassVar[dict[str, _Expected]]
 
     def __init_subclass__(cls) -> None:
-        cls._checks = {}
+        cls._fields = {}
 
     def to_json(self) -> dict[str, Any]:
         """A dict that `encode` takes."""
         written = {}
-        for name, (_, _, optional) in self._expected().items():
+        for name, expected in self._expected().items():
             value = getattr(self, name)
             empty = value is None or (isinstance(value, str | list | dict) and not value)
-            if not (optional and empty):
+            if not (empty and expected.optional and value == expected.default):
                 written[name] = value
         return written
 
@@ -66,27 +77,23 @@ class Record:
         if not isinstance(data, dict):
             raise ValueError("not a JSON object")
         found = {}
-        for name, (kinds, items, optional) in cls._expected().items():
-            if name not in data:
-                if not optional:
-                    raise ValueError(f"the key {name!r} is missing")
-                continue
-            found[name] = value = data[name]
-            if not isinstance(value, kinds):
-                raise ValueError(f"the key {name!r} has a {type(value).__name__}")
-            if items and isinstance(value, dict | list):
-                for item in value.values() if isinstance(value, dict) else value:
-                    if not isinstance(item, items):
-                        raise ValueError(f"the key {name!r} holds a {type(item).__name__}")
+        for name, expected in cls._expected().items():
+            if name in data:
+                found[name] = value = data[name]
+                expected.check(name, value)
+            elif not expected.optional:
+                raise ValueError(f"the key {name!r} is missing")
         return cls(**found)
 
     @classmethod
-    def _expected(cls) -> dict[str, tuple[_Kinds, _Kinds | None, bool]]:
-        if not cls._checks:
+    def _expected(cls) -> dict[str, _Expected]:
+        if not cls._fields:
             for item in fields(cls):  # type: ignore[arg-type]  # every subclass is a dataclass
-                has_default = item.default is not MISSING or item.default_factory is not MISSING
-                cls._checks[item.name] = (*_kinds(str(item.type)), has_default)
-        return cls._checks
+                default = item.default
+                if item.default_factory is not MISSING:
+                    default = item.default_factory()
+                cls._fields[item.name] = _Expected(str(item.type), default)
+        return cls._fields
 
 
 @dataclass(kw_only=True)
