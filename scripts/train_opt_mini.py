@@ -20,6 +20,7 @@ import numpy as np
 import opt_mini_card as card
 import torch
 from safetensors.torch import load_file, save_file
+from transformers import OPTForCausalLM, PreTrainedTokenizerFast
 
 from iterun.data import pydoc_text
 from iterun.models import opt
@@ -28,7 +29,6 @@ from iterun.models.perplexity import perplexity, windows
 if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor, nn
-    from transformers import PreTrainedTokenizerFast
 
 CONTEXT = 256
 BATCH = 12
@@ -48,7 +48,6 @@ def corpus() -> dict[str, str]:
 def make_tokenizer(texts: dict[str, str]) -> PreTrainedTokenizerFast:
     """Byte-level BPE of 4096 tokens, trained on the training text only."""
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
-    from transformers import PreTrainedTokenizerFast
 
     bpe = Tokenizer(models.BPE())
     bpe.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
@@ -102,7 +101,7 @@ def one_step(model: nn.Module, optimizer: torch.optim.AdamW, batch: Tensor, fact
 
 
 def save(folder: Path, model: nn.Module, optimizer: torch.optim.AdamW, seconds: float) -> None:
-    """All that `restore` needs; the weights last, since they say that the folder is whole."""
+    """All that `restore` needs, and CPU seconds; the weights last: they say the folder is whole."""
     folder.mkdir(exist_ok=True)
     state = {"rng": torch.get_rng_state()}
     for index, values in optimizer.state_dict()["state"].items():
@@ -115,7 +114,7 @@ def save(folder: Path, model: nn.Module, optimizer: torch.optim.AdamW, seconds: 
 
 
 def restore(folder: Path, model: nn.Module, optimizer: torch.optim.AdamW) -> float:
-    """Put weights, optimizer and dropout's generator back; the seconds spent until then."""
+    """Put weights, optimizer and dropout's generator back; the CPU seconds spent until then."""
     model.load_state_dict(load_file(folder / "model.safetensors"), strict=False)  # the head is tied
     state = load_file(folder / "optimizer.safetensors")
     torch.set_rng_state(state.pop("rng"))
@@ -136,19 +135,19 @@ def newest(work: Path) -> int:
 def train(args: argparse.Namespace, texts: dict[str, str], tokenizer: Any) -> nn.Module:
     topics, docstrings = (encode(tokenizer, texts[part]) for part in ("train", "docstrings"))
     ids, dev = np.concatenate([topics, topics, docstrings]), windows(tokenizer, texts["dev"], 128)
-    torch.manual_seed(SEED)
-    model = opt.random_model(opt.config("opt-mini"), SEED).train()
+    torch.manual_seed(SEED)  # of the weights, and of dropout
+    model: nn.Module = OPTForCausalLM(opt.config("opt-mini")).train()
     optimizer = make_optimizer(model)
     first, before = newest(args.work) if args.resume else 0, 0.0
     if first:
         before = restore(args.work / f"step-{first}", model, optimizer)
-    clock = time.monotonic() - before
+    clock = time.process_time() - before
     for step in range(first, args.steps):
         loss = one_step(model, optimizer, batch_at(ids, step), lr_factor(step, args.steps))
         if (step + 1) % EVERY == 0 or step + 1 == args.steps:
-            seconds = time.monotonic() - clock
+            seconds = time.process_time() - clock
             ppl = perplexity(model, dev)
-            say(args.work, f"step {step + 1} loss {loss:.4f} dev {ppl:.2f} wall {seconds:.0f} s")
+            say(args.work, f"step {step + 1} loss {loss:.4f} dev {ppl:.2f} cpu {seconds:.0f} s")
             save(args.work / f"step-{step + 1}", model, optimizer, seconds)
     return model
 

@@ -10,10 +10,9 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from iterun.data import pydoc_text
+from iterun.data import local_text, pydoc_text
 from iterun.data.hub_text import rows
 from iterun.errors import ConfigError
 
@@ -157,9 +156,9 @@ def local(
     """
     if not path:
         raise ConfigError("data=text needs a file", hint="name it: data=text data.path=FILE")
-    whole = rest = _read(path, "data.path")
-    rest, test_text = _apart(rest, test, "data.test")
-    train, dev_text = _apart(rest, dev, "data.dev")
+    whole = rest = local_text.read(path, "data.path")
+    rest, test_text = local_text.apart(rest, test, "data.test")
+    train, dev_text = local_text.apart(rest, dev, "data.dev")
     splits = {"train": train, "dev": dev_text, "test": test_text}
     return _of_splits(name, splits, whole, dev_text, test_text)
 
@@ -230,32 +229,3 @@ def _draw(bound: int, generator: Generator) -> int:
 
 def _digest(*parts: str) -> str:
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()
-
-
-def _apart(text: str, part: str | float, setting: str) -> tuple[str, str]:
-    """`text` and the file that `part` names, or `text` cut in two where it is a share."""
-    if isinstance(part, str):
-        return text, _read(part, setting)
-    if not 0 < part < 1:
-        raise ConfigError(
-            f"{setting}={part} is no share of a text",
-            hint=f"take a number between 0 and 1, or a file: {setting}=FILE",
-        )
-    return pydoc_text.cut(text, part)
-
-
-def _read(path: str, setting: str) -> str:
-    file = Path(path).expanduser()
-    try:
-        text = file.read_text(encoding="utf-8")
-    except FileNotFoundError as error:
-        raise ConfigError(
-            f"{setting}={path}: there is no such file", hint=f"the current folder is {Path.cwd()}"
-        ) from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(
-            f"{setting}={path} cannot be read as text: {error}", hint="save it as UTF-8"
-        ) from error
-    if not text.strip():
-        raise ConfigError(f"{setting}={path} is empty", hint="name a file with text in it")
-    return text
