@@ -70,7 +70,7 @@ class Keeper:
 
     def save_if_due(self, i: int) -> None:
         """Take the checkpoint after iteration i if it is its turn and fits into the share."""
-        if self._schedule.is_due(i, self._clock()):
+        if i % self._settings.every == 0 and self._schedule.fits(self._clock()):
             self.save(i)
 
     def save(self, i: int) -> None:

@@ -6,6 +6,8 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+_PLAIN = {float, int}
+
 
 def plain(name: str, value: Any) -> float | int:
     """One metric as an int or a float; tensors and arrays of one element, too.
@@ -29,6 +31,8 @@ def plain(name: str, value: Any) -> float | int:
 
 def plain_metrics(metrics: Mapping[str, Any]) -> dict[str, float]:
     """All of them, in the order given."""
+    if _PLAIN.issuperset(map(type, metrics.values())):
+        return dict(metrics)
     return {name: plain(name, value) for name, value in metrics.items()}
 
 
@@ -39,10 +43,19 @@ def plain_result(result: Mapping[str, Any]) -> dict[str, Any]:
 
 def not_finite(metrics: Mapping[str, float], allowed: frozenset[str]) -> str | None:
     """The first metric that is NaN or infinite and may not be."""
+    try:
+        if math.isfinite(sum(metrics.values())):  # then all are: the usual case, quickly
+            return None
+    except OverflowError:  # a whole number beyond all floats
+        pass
     for name, value in metrics.items():
-        if not math.isfinite(value) and name not in allowed:
+        if not _is_finite(value) and name not in allowed:
             return name
     return None
+
+
+def _is_finite(value: float) -> bool:
+    return type(value) is int or math.isfinite(value)  # one beyond all floats is finite, too
 
 
 def _plain_any(name: str, value: Any) -> Any:

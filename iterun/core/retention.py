@@ -75,15 +75,11 @@ class Schedule:
         self._last_cost = 0.0
         self._last_end = started
 
-    def is_due(self, i: int, now: float) -> bool:
-        """Whether to take one after iteration i."""
-        return i % self._settings.every == 0 and self._fits(now)
-
     def is_due_inside(self, now: float) -> bool:
         """Whether to take one at a safe point: no oftener than a signal's grace is long."""
         if self._settings.share is None:
             return True
-        return now - self._last_end >= self._settings.grace and self._fits(now)
+        return now - self._last_end >= self._settings.grace and self.fits(now)
 
     def note(self, began: float, ended: float) -> None:
         """A checkpoint was taken between these times."""
@@ -91,7 +87,8 @@ class Schedule:
         self._spent += self._last_cost
         self._last_end = ended
 
-    def _fits(self, now: float) -> bool:
+    def fits(self, now: float) -> bool:
+        """Whether one more stays within the share."""
         share = self._settings.share
         if share is None:
             return True

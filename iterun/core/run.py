@@ -43,6 +43,9 @@ class Gathered:
     rows: list[tuple[str, list[Any]]] = field(default_factory=list)  #: appended, since it began
 
 
+NOTHING = Gathered()  # never written to
+
+
 class Run:
     """What `start(run)` is given.
 
@@ -176,7 +179,7 @@ class Run:
         return self._writer.save_bytes(name, render.tensors(tensors), at=at)
 
     def save_file(self, name: str, write: Callable[[Path], None], at: int | None = None) -> Ref:
-        """A file that `write` makes at the path it is called with: for what is larger than memory."""
+        """A file that `write` makes at the path it is given: for what is larger than memory."""
         return self._writer.save_bytes(name, write, at=at)
 
     def append(self, name: str, rows: Sequence[Any]) -> None:
@@ -231,7 +234,10 @@ class Run:
 
     def take(self, metrics: dict[str, float]) -> Gathered:
         """What the iteration left, the next one's emptied; its counts are added to the metrics."""
-        gathered, self.gathered = self.gathered, Gathered()
+        gathered = self.gathered
+        if not (gathered.cost or gathered.labels or gathered.counts or gathered.rows):
+            return NOTHING  # the usual case, quickly
+        self.gathered = Gathered()
         for name, count in gathered.counts.items():
             metrics.setdefault(name, count)
         return gathered

@@ -122,8 +122,10 @@ class StopRules:
 
     def see(self, i: int, metrics: Mapping[str, float]) -> None:
         """Take in what iteration i measured."""
-        self.tokens += int(metrics.get("tokens", 0))
-        self.calls += int(metrics.get("calls", 0))
+        if "tokens" in metrics:
+            self.tokens += int(metrics["tokens"])
+        if "calls" in metrics:
+            self.calls += int(metrics["calls"])
         metric = self.settings.metric
         if i == 0 or metric is None or metric not in metrics:
             return

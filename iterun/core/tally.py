@@ -30,6 +30,7 @@ class Tally:
         self.best: dict[str, Any] | None = None
         self.scores: dict[int, float] = {}  #: the objective at checkpoints, for those kept as best
         self.seconds = 0.0  #: of all attempts, at the last checkpoint
+        self._least = math.inf  # of the objective, its sign turned if it is to be large
         self._metric = objective["metric"] if objective else None
         self._sign = -1.0 if objective and objective["goal"] == "max" else 1.0
 
@@ -42,8 +43,9 @@ class Tally:
         if self._metric is None or self._metric not in metrics:
             return None
         value = metrics[self._metric]
-        if i > 0 and math.isfinite(value) and self._is_best(value):
-            self.best = {"i": i, "value": value}
+        score = self._sign * value
+        if i > 0 and score < self._least and math.isfinite(score):
+            self._least, self.best = score, {"i": i, "value": value}
         return value
 
     def score(self, i: int) -> None:
@@ -90,9 +92,7 @@ class Tally:
         self.last, self.costs = dict(state["last"]), dict(state["costs"])
         self.best, self.scores = state["best"], dict(state["scores"])
         self.seconds = state["seconds"]
-
-    def _is_best(self, value: float) -> bool:
-        return self.best is None or self._sign * value < self._sign * self.best["value"]
+        self._least = self._sign * self.best["value"] if self.best else math.inf
 
 
 def parameters_of(config: Mapping[str, Any], **more: Any) -> dict[str, Any]:

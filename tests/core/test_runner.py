@@ -242,6 +242,14 @@ def test_a_metric_that_may_be_infinite_goes_on(tmp_path):
     assert outcome.summary.best == {"i": 10, "value": 0.1}
 
 
+def test_a_whole_number_beyond_all_floats_is_finite(tmp_path):
+    class Large(Count):
+        def step(self, i):
+            return {"n": 10**400, "x": 1e308, "y": 1e308}
+
+    assert attempt(Large(to=1), tmp_path / "run").state == "completed"
+
+
 def test_a_baseline_can_diverge_too(tmp_path):
     class Dead(Count):
         def baseline(self):
