@@ -49,8 +49,8 @@ def answer(shell: str, words: Sequence[str]) -> int:
     """
     current = words[-1] if words else ""
     try:
-        found = sorted(set(candidates(list(words[:-1]), current)))
-    except (IterunError, OSError, ValueError):
+        found = list(dict.fromkeys(candidates(list(words[:-1]), current)))
+    except (IterunError, OSError):
         return 1
     start = _before_break(current) if shell == "bash" else 0
     lines = (word[start:] if shell == "bash" else f"{word}\t{about}" for word, about in found)
@@ -86,9 +86,9 @@ def _all(before: list[str], current: str) -> Iterator[Candidate]:
                 ("--multirun", "a sweep"),
             )
             return
-        yield from _hydra(before, current)
         if "=" not in current:
             yield from ((name, command.about) for name, command in COMMANDS.items())
+        yield from _hydra(before, current)
         return
     first, *rest = plain
     if first == HELP:
@@ -122,9 +122,9 @@ def _of_command(
 
 
 def _value_of(words: Sequence[str], option: str) -> str | None:
-    for word, following in zip(words, [*words[1:], ""], strict=True):
+    for n, word in enumerate(words):
         if word == option:
-            return following
+            return "".join(words[n + 1 : n + 2])
         if word.startswith(option + "="):
             return word.partition("=")[2]
     return None
@@ -199,7 +199,7 @@ def _runs(outputs: str | None) -> Iterator[Candidate]:
     from iterun.store import paths
     from iterun.store.index import Index
 
-    yield "task=", "a system"
     with Index(paths.outputs_root(outputs)) as index:
         for row in index.rows(limit=_MOST_RUNS):
             yield row.id, f"{row.system} {row.model or ''} seed {row.seed}, {row.state}"
+    yield "task=", "a system"

@@ -48,12 +48,14 @@ def _state(screen: Screen, outcome: Outcome) -> None:
 
 
 def _numbers(outcome: Outcome) -> list[tuple[str, Part]]:
-    """The result's values, or the last metrics where there is none; the objective first."""
+    """The objective, then the result, or the last metrics where there is none."""
     summary = outcome.summary
     if summary is None:
         return []
-    shown: dict[str, Any] = {**summary.last, **summary.result}
     metric = (summary.objective or {}).get("metric")
+    shown: dict[str, Any] = dict(summary.result or summary.last)
+    if metric in summary.last:
+        shown.setdefault(str(metric), summary.last[metric])
     rows: list[tuple[str, Part]] = []
     for name in sorted(shown, key=lambda name: name != metric):
         text = value(shown[name])

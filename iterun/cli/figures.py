@@ -30,7 +30,9 @@ def value(x: Any) -> str:
 
 
 def setting(x: Any) -> str:
-    """A parameter's value as it would be typed: all its digits."""
+    """A parameter's value as it would be typed: all its digits, blanks in quotes."""
+    if isinstance(x, str) and (x != x.strip() or not x or not x.isprintable()):
+        return repr(x)
     if isinstance(x, float) and isfinite(x):
         return repr(int(x)) if x.is_integer() and abs(x) < 1e6 else repr(x)
     if isinstance(x, list | tuple):
@@ -53,8 +55,8 @@ def _float(x: float) -> str:
 def column(values: Sequence[Any]) -> list[str]:
     """The values of one column with equally many decimals, so that they can be compared at sight.
 
-    So many that three values in four show 4 significant digits; zeros at the end of all of them go.
-    Where a column spans too many magnitudes, each value is written by itself. None is an empty cell.
+    So many that three values in four show 4 significant digits; zeros at the end of all of them
+    go. Where a column spans too many magnitudes, each value is written by itself. None: empty.
     """
     numbers = sorted(abs(x) for x in values if isinstance(x, float) and isfinite(x) and x)
     if not numbers or all(x.is_integer() for x in numbers):

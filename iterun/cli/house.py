@@ -27,7 +27,7 @@ class _Plain:
         self._is_number = int in (annotation, *getattr(annotation, "__args__", ()))
 
     def coerce(self, value: Any, param: Any, ctx: Any) -> Any:
-        if not self._is_number or value is None:
+        if not self._is_number or value is None or isinstance(value, bool):
             return list(value) if isinstance(value, tuple) else value
         try:
             return int(value)
@@ -37,14 +37,20 @@ class _Plain:
             ) from None
 
 
+def _plain(params: list[Any]) -> list[Any]:
+    """The parameters, converted by `_Plain` from now on."""
+    for param in params:
+        if (descriptor := getattr(param, "type_descriptor", None)) is not None:
+            param._runtime_param = _Plain(descriptor.annotation)
+    return params
+
+
 class Command(TyperCommand):
     """A command with our help page and without pydantic."""
 
-    def __init__(self, *args: Any, **settings: Any) -> None:
-        super().__init__(*args, **settings)
-        for param in self.params:
-            if (descriptor := getattr(param, "type_descriptor", None)) is not None:
-                param._runtime_param = _Plain(descriptor.annotation)  # type: ignore[attr-defined]
+    def get_params(self, ctx: Any) -> list[Any]:
+        """All parameters, --help with them."""
+        return _plain(super().get_params(ctx))
 
     def get_help(self, ctx: Any) -> str:
         """The page behind `iterun COMMAND --help`."""
@@ -55,6 +61,10 @@ class Command(TyperCommand):
 
 class Group(TyperGroup):
     """All commands; usage errors become ours."""
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        """All parameters, --help with them."""
+        return _plain(super().get_params(ctx))
 
     def get_help(self, ctx: Any) -> str:
         """The page behind `iterun --help`."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Literal
 
-from iterun.cli import ending, panel
+from iterun.cli import ending, panel, stopping
 from iterun.cli.console import Screen, Span, err
 from iterun.cli.tracker import Tracker
 from iterun.core.progress import Event, Remark, RunEnded, RunStarted
@@ -23,7 +23,7 @@ class LiveDisplay:
     def __init__(self) -> None:
         self.screen = err()
         self.tracker = Tracker()
-        self._live: Live | None = None
+        self._live: Live | None = self._begin()
 
     def __call__(self, event: Event) -> None:
         """Take in an event; the drawing is done by rich's thread."""
@@ -48,6 +48,7 @@ class LiveDisplay:
             self.screen = err()
 
     def _announce(self, event: RunStarted) -> None:
+        stopping.listen(self.tracker.stop)
         for parts in panel.heading(self.tracker, str(event.directory)):
             self.screen.line(*parts)
         for note in event.notes:

@@ -49,10 +49,9 @@ def show(
     folder = paths.outputs_root(outputs)
     where = filters.parse(words) if words else None
     with Index(folder) as index:
-        cut = most + 1 if most is not None and sort is None and not reverse else None
-        rows = index.rows(where, limit=cut)
-        if sort is not None:
-            rows = filters.sort_rows(rows, sort, descending=_largest_first(rows, sort))
+        cut = None if most is None or reverse else most + 1  # one more tells that there are more
+        descending = sort is None or _largest_first(index, sort)
+        rows = index.rows(where, limit=cut, sort=sort, descending=descending)
         if reverse:
             rows.reverse()
         shown = rows[:most]
@@ -65,11 +64,12 @@ def show(
     _tell_problems(err(), index.problems)
 
 
-def _largest_first(rows: Sequence[Row], key: str) -> bool:
-    """Best first where the key is the objective; else the largest, the newest."""
-    for row in rows:
-        if row.objective and key in (row.objective.get("metric"), "best"):
-            return row.objective.get("goal") == "max"
+def _largest_first(index: Index, key: str) -> bool:
+    """Best first where the key is the newest run's objective; else the largest, the newest."""
+    for row in index.rows(limit=1):
+        objective = row.objective or {}
+        if key in (objective.get("metric"), "best"):
+            return objective.get("goal") == "max"
     return True
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, NamedTuple
 
+from iterun.cli import stopping
 from iterun.cli.console import Part, Span
 from iterun.cli.figures import count, duration, size, value
 from iterun.cli.spark import bar, sparkline
@@ -120,23 +121,26 @@ def _metrics(tracker: Tracker, most: int) -> list[_Row]:
 
 
 def _machine(tracker: Tracker, columns: int) -> list[Part]:
-    """One line of as many facts as fit, the most important first."""
-    texts = [place(tracker), memory()]
+    """One line of as many facts as fit, the most important first; or that the run is stopping."""
+    if tracker.is_stopping:
+        return [Span(f"  {clip(stopping.TEXT, columns - 2)}", "warn")]
+    texts = [place(tracker), memory(tracker.record.device if tracker.record else "")]
     if tracker.checkpoint is not None:
         texts.append(f"checkpoint {tracker.checkpoint}")
-    texts.append("Ctrl-C stops with a checkpoint")
+    if tracker.record:
+        texts.append("Ctrl-C stops with a checkpoint")
     texts = [text for text in texts if text]
     while len(texts) > 1 and width("  " + " · ".join(texts)) > columns:
         texts.pop()
     return [Span("  " + " · ".join(texts), "dim")]
 
 
-def memory() -> str:
-    """Memory of this process, and of the GPU if torch has used one."""
+def memory(device: str) -> str:
+    """Memory of this process, and of the GPU if it computes there."""
     import psutil
 
-    texts = [f"{size(psutil.Process().memory_info().rss)} of memory"]
-    torch = sys.modules.get("torch")  # never imported for this
-    if torch is not None and torch.cuda.is_available() and torch.cuda.is_initialized():
-        texts.append(f"{size(torch.cuda.memory_allocated())} on the GPU")
-    return ", ".join(texts)
+    text = f"{size(psutil.Process().memory_info().rss)} of memory"
+    if device.startswith("cuda"):
+        torch = sys.modules["torch"]  # never imported for this: the run computes with it
+        text += f", {size(torch.cuda.memory_allocated(device))} on the GPU"
+    return text

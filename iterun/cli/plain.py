@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import time
 from typing import TYPE_CHECKING, Any
 
-from iterun.cli import ending, panel
+from iterun.cli import ending, panel, stopping
 from iterun.cli.console import err, out
 from iterun.cli.figures import duration, value
 from iterun.cli.tracker import Tracker
@@ -60,6 +61,7 @@ class PlainDisplay:
                 of = f"/{event.total}" if event.total is not None else ""
                 self._line(f"  {event.label} {event.done}{of}")
         elif isinstance(event, RunStarted):
+            stopping.listen(self._stopping)
             for parts in panel.heading(self.tracker, str(event.directory)):
                 self.screen.line(*parts)
             for note in event.notes:
@@ -69,6 +71,12 @@ class PlainDisplay:
             self._line(f"note: {event.text}")
         elif isinstance(event, RunEnded):
             self._end(event.outcome)
+
+    def _stopping(self) -> None:
+        if not self.tracker.is_stopping:
+            self.tracker.stop()
+            with contextlib.suppress(OSError, ValueError):  # no stream is touched in a handler
+                os.write(2, f"{stopping.TEXT}\n".encode())
 
     def _iteration(self, event: IterationDone) -> None:
         is_soon = self.clock() - self._written < _SHORTEST

@@ -37,8 +37,8 @@ _iterun() {
         fi
     done < <(_ITERUN_COMPLETE=zsh "${words[1]}" "${(@)words[2,CURRENT-1]}" "$PREFIX" 2>/dev/null)
     (( ${#plain} + ${#open} )) || { _files; return }
-    (( ${#plain} )) && compadd -l -d plain_about -a plain
-    (( ${#open} )) && compadd -S '' -l -d open_about -a open
+    (( ${#plain} )) && compadd -V iterun -l -d plain_about -a plain
+    (( ${#open} )) && compadd -V iterun -S '' -l -d open_about -a open
 }
 if [[ ${funcstack[1]} == _iterun ]]; then _iterun "$@"; else compdef _iterun iterun; fi
 """
@@ -48,7 +48,7 @@ function __iterun_complete
     set -l words (commandline -opc) (commandline -ct)
     command $words[1] $words[2..-1] 2>/dev/null
 end
-complete -c iterun -f -a '(__iterun_complete)'
+complete -c iterun -f -k -a '(__iterun_complete)'
 """
 SCRIPTS = {"bash": _BASH, "zsh": _ZSH, "fish": _FISH}
 

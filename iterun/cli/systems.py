@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from iterun.cli import meanings
-from iterun.cli.console import Part, Screen, Span, out
-from iterun.cli.figures import duration, setting
+from iterun.cli.console import PROSE, Part, Screen, Span, out
+from iterun.cli.figures import setting
 from iterun.cli.formats import json_text
 from iterun.cli.tables import Column, facts, table
 from iterun.cli.text import clean, clip, pad, width, wrap
@@ -124,7 +125,7 @@ def _facts(info: TaskInfo) -> list[tuple[str, Part]]:
     pairs: list[tuple[str, Part]] = [
         ("one iteration", str(info.about.get("iteration", ""))),
         ("objective", f"{objective.get('metric')}, {goal}" if objective else ""),
-        ("takes", f"about {duration(float(seconds))} on a CPU" if seconds is not None else ""),
+        ("takes", f"about {seconds} s on a CPU" if seconds is not None else ""),
         ("model", _choice("model", info.model)), ("data", _choice("data", info.data)),
         ("file", str(info.path)),
     ]  # fmt: skip
@@ -137,29 +138,28 @@ def _choice(group: str, preset: str | None) -> str:
 
 
 def _parameters(screen: Screen, info: TaskInfo, meaning: dict[str, str]) -> None:
-    """Name, value, then what it means and the YAML's remark, wrapped beside them."""
+    """Name and value; beside them, or below on a narrow screen, the meaning and the remark."""
     rows = [(clean(p.name), clip(clean(setting(p.value)), 24), p) for p in info.parameters.values()]
     names = max((width(name) for name, _, _ in rows), default=0)
     values = max((width(text) for _, text, _ in rows), default=0)
-    indent = 2 + names + 2 + values + 2
-    room = min(screen.width - indent - 1, 90)
+    beside = 2 + names + 2 + values + 2
+    is_narrow = screen.width - beside < _SHORTEST_PROSE
+    indent = 6 if is_narrow else beside
+    room = max(20, min(screen.width - indent, PROSE))
     for name, text, parameter in rows:
-        said = [s for s in (meaning.get(parameter.name, ""), parameter.comment) if s]
-        lines = wrap(clean("; ".join(said)), room) if room >= _SHORTEST_PROSE else []
-        first = lines[0] if lines else ""
-        screen.line(
-            "  ",
-            Span(pad(name, names), "accent"),
-            "  ",
-            Span(pad(text, values), "bold"),
-            "  ",
-            first,
-        )
-        if room < _SHORTEST_PROSE:
-            lines = ["", *wrap(clean("; ".join(said)), max(20, screen.width - 6))]
-            indent = 6
-        for line in lines[1:]:
+        said = meaning.get(parameter.name, "")
+        lines = [Span(line) for line in wrap(clean(said), room)]
+        if not _says_the_same(parameter.comment, said):
+            lines += [Span(line, "dim") for line in wrap(clean(parameter.comment), room)]
+        first = "" if is_narrow else lines.pop(0)
+        screen.line("  ", Span(pad(name, names), "accent"), "  ", pad(text, values), "  ", first)
+        for line in lines:
             screen.line(" " * indent, line)
+
+
+def _says_the_same(remark: str, meaning: str) -> bool:
+    """Whether the YAML's remark has no word that the class's own comment lacks."""
+    return set(re.findall(r"[\w.]+", remark.lower())) <= set(re.findall(r"[\w.]+", meaning.lower()))
 
 
 def _example(info: TaskInfo) -> str:

@@ -57,6 +57,7 @@ class Tracker:
         self.best: Best | None = None
         self.inner: Inner | None = None
         self.checkpoint: int | None = None
+        self.is_stopping = False  #: a signal was heard
         self.since = self.began  #: when the iteration that goes on began
 
     @property
@@ -75,6 +76,10 @@ class Tracker:
             self.checkpoint = event.i
         elif isinstance(event, RunStarted):
             self._started(event)
+
+    def stop(self) -> None:
+        """A signal was heard."""
+        self.is_stopping = True
 
     def seconds_left(self) -> float | None:
         """Until the last iteration, at the mean pace so far; None: not known."""
