@@ -8,6 +8,7 @@ and optimizer state are alive.
 from __future__ import annotations
 
 import math
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -35,6 +36,8 @@ class Repaired:
     loss: float  #: mean over the steps
     lr: float  #: the rate of the last step
     n_trained: int  #: parameters
+    n_tokens: int  #: read in training
+    seconds: float  #: of training
     values: dict[str, Tensor]  #: what was trained, by name within the block
     empty: list[str]  #: subsets without a parameter
 
@@ -97,7 +100,7 @@ def repair(
     """
     before = task.error()
     trainer = Retrainer(task.block, recipe, task.masks, generator)
-    losses = []
+    losses, began = [], time.monotonic()
     for step in shown(range(recipe.steps), "repair"):
         losses.append(trainer.step(task.losses(step, rows, size)))
         if not math.isfinite(losses[-1]):
@@ -105,6 +108,7 @@ def repair(
                 f"the loss is {losses[-1]} in {where}, step {step + 1}",
                 hint="lower the rate, as in task.lr=1e-4",
             )
+    seconds = time.monotonic() - began
     trainer.finish(merge=True)
     return Repaired(
         before=before,
@@ -112,6 +116,8 @@ def repair(
         loss=sum(losses) / len(losses),
         lr=trainer.lr,
         n_trained=trainer.n_trained,
+        n_tokens=recipe.steps * rows * task.hidden.shape[1],
+        seconds=seconds,
         values={name: value.detach() for name, value in trainer.values.items()},
         empty=trainer.empty,
     )

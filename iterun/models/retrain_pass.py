@@ -10,7 +10,9 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from iterun.models import mask_files, pruned, tensor_files
+from iterun.models import mask_files, tensor_files
+from iterun.models.blocks import prunable_weights
+from iterun.models.pruned import rebuild
 from iterun.models.recipe import Recipe, name_of_head
 from iterun.models.retrain import Retrainer, recomputed, text_losses
 from iterun.models.sequential import LoadedBlocks, PrunedBlock, prune_model
@@ -40,7 +42,7 @@ class RetrainPass:
     rows: int  #: sequences an optimizer step
     size: int  #: sequences a forward pass
     recompute: bool  #: activations of blocks are computed twice to save memory
-    remark: Callable[[PrunedBlock], None]  #: told what each pruning left
+    pruned: Callable[[PrunedBlock], None]  #: told what each pruning left, before any training
     updated: Ref | None = None  #: weights that the dense model and the masks don't give
 
     def prune(self, cycle: int) -> None:
@@ -50,7 +52,7 @@ class RetrainPass:
         method = replace(self.method, sparsity=s if share == 1 else 1 - (1 - s) ** share)
         random = partial(self.run.generator, "random")
         done = prune_model(self.source, method, self.ids, random, self.run.progress)
-        self.remark(done)
+        self.pruned(done)
         masks = {f"{name}.weight": mask for name, mask in done.masks.items()}
         shapes = {name: mask.shape for name, mask in masks.items()}
         write = partial(mask_files.write_masks, shapes=shapes, masks=masks.values())
@@ -60,11 +62,14 @@ class RetrainPass:
             self.updated = self.run.save_file("updated.safetensors", save)
         self._begin(cycle, masks)
 
-    def step(self, t: int) -> tuple[float, int]:
-        """Optimizer step t = 0, 1, ...; its loss, and the tokens that it read."""
+    def begin_step(self, t: int) -> None:
+        """Go on to the next cycle if step t = 0, 1, ... is its first."""
         if t == self.cycle_end:
             self.trainer.finish(merge=True)
             self.prune(self.cycle + 1)
+
+    def step(self, t: int) -> tuple[float, int]:
+        """Optimizer step t; its loss, and the tokens that it read."""
         ids, is_text = self.text.batch(self.rows, self.run.generator("batch", t))
         device = self.run.device
         names = self.source.block_names if self.recompute else []
@@ -82,7 +87,7 @@ class RetrainPass:
         self.masks_file, self.updated = state["masks"], state["updated"]
         masks = self.run.load(self.masks_file)
         updated = self.run.load(self.updated) if self.updated else None
-        pruned.rebuild(self.source.module, masks, updated=updated)
+        rebuild(self.source.module, masks, updated=updated)
         self._begin(state["cycle"], dict(mask_files.read_masks(masks)))
         self.trainer.restore(state["trainer"])
 
@@ -107,7 +112,8 @@ class RetrainPass:
     def _begin(self, cycle: int, masks: Mapping[str, Tensor]) -> None:
         """Switch on what is trained, with a fresh optimizer."""
         device = self.run.device
-        layers = {name.removesuffix(".weight"): mask.to(device) for name, mask in masks.items()}
+        order = prunable_weights(self.source.module)  # a file may give them in another
+        layers = {name.removesuffix(".weight"): masks[name].to(device) for name in order}
         steps = self.recipe.steps
         begin, self.cycle_end = (steps * c // self.cycles for c in (cycle, cycle + 1))
         recipe = replace(self.recipe, steps=self.cycle_end - begin)

@@ -133,7 +133,7 @@ class Perp(Procedure):
             if isinstance(self.work, RetrainPass):
                 self.work.prune(cycle=0)
                 self._remark_empty(self.work.trainer.empty)
-                self.nll["pruned"] = nll = self._evaluate()
+                nll = self.nll["pruned"]
         self.run.label(phase="prune" if self.mode == "retrain" else "dense")
         return {"ppl_dense": _ppl(self.nll["dense"])} | self._measures(0, nll)
 
@@ -267,15 +267,18 @@ class Perp(Procedure):
             rows=self.batch_size * self.accumulate,
             size=self.batch_size,
             recompute=self.gradient_checkpointing,
-            remark=self._note_pruned,
+            pruned=self._measure_pruned,
         )
 
     def _retrain(self, i: int, work: RetrainPass) -> dict[str, float]:
         self.run.label(phase="retrain")
         steps = range(self.steps)[(i - 1) * self.steps_per_iteration : i * self.steps_per_iteration]
-        losses, n_tokens, began = [], 0, time.monotonic()
+        losses, n_tokens, seconds = [], 0, 0.0
         for t in self.run.progress(steps, "retrain"):
+            work.begin_step(t)
+            began = time.monotonic()
             loss, n = work.step(t)
+            seconds += time.monotonic() - began
             losses.append(loss)
             n_tokens += n
             if not math.isfinite(loss):
@@ -283,13 +286,19 @@ class Perp(Procedure):
                     f"the loss is {loss} in iteration {i}, step {t + 1}",
                     hint="lower the rate, as in task.lr=1e-4",
                 )
-        self.run.cost(tokens_per_s=n_tokens / max(time.monotonic() - began, 1e-9))
+        self.run.cost(tokens_per_s=n_tokens / max(seconds, 1e-9))
         metrics = {"loss": sum(losses) / len(losses), "lr": work.trainer.lr, "tokens": n_tokens}
         if "lora" in self.train and self.lora_type == "lora_prune":
             metrics["ppl_before_merge"] = _ppl(self._evaluate())
         with work.trainer.as_merged():
             nll = self._evaluate()
         return metrics | self._trainable(work.trainer.n_trained) | self._measures(i, nll)
+
+    def _measure_pruned(self, done: PrunedBlock) -> None:
+        """The whole model was pruned, in the first cycle or a later one."""
+        self._note_pruned(done)
+        self.run.save_json("sparsity.json", self.rows)
+        self.nll["pruned"] = self._evaluate()
 
     def _end_retraining(self, work: RetrainPass) -> None:
         self.nll["final"] = self.history[-1][1]
@@ -322,7 +331,8 @@ class Perp(Procedure):
         metrics: dict[str, float] = {}
         if repaired:
             self._remark_empty(repaired.empty)
-            metrics = {"loss": repaired.loss, "lr": repaired.lr}
+            self.run.cost(tokens_per_s=repaired.n_tokens / max(repaired.seconds, 1e-9))
+            metrics = {"loss": repaired.loss, "lr": repaired.lr, "tokens": repaired.n_tokens}
             metrics |= {"recon_before": repaired.before, "recon_after": repaired.after}
             metrics |= self._trainable(repaired.n_trained)
         nll = None
