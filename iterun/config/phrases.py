@@ -52,7 +52,12 @@ def no_such_choice(key: str, group: str, value: Any, known: Sequence[str]) -> Co
         value: as typed.
         known: the names there are.
     """
-    text = "null" if value is None else str(value)
+    if value is None:
+        return ConfigError(
+            f"{key}=null: a choice can't be null",
+            hint=f"leave {key}= away; what a file has chosen is taken back by ~{key}",
+        )
+    text = str(value)
     more = _MORE.get(group, "").format(key=key)
     if group in hub.NODES and hub.is_path(text):
         what = "folder" if group == "model" else "file"

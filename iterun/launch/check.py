@@ -128,7 +128,11 @@ def _of_task(
     given = parameters(task)
     known = next((info for info in task_files(extra) if info.target == task["_target_"]), None)
     usual = {name: it.value for name, it in known.parameters.items()} if known else {}
-    found = check_types(cls, given, examples=usual)
+    found = [
+        fault
+        for fault in check_types(cls, given, examples=usual)
+        if f"={_MISSING} " not in fault.message  # said already
+    ]
     wrong = misfits(cls, given)
     sound = {name: usual.get(name) if name in wrong else value for name, value in given.items()}
     if check_types(cls, sound):

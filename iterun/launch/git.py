@@ -20,42 +20,75 @@ _STATUS = ("status", "--porcelain=v2", "--branch", "--untracked-files=normal")
 _DIFF = ("diff", "HEAD", "--no-ext-diff", "--no-textconv", "--no-color", "--submodule=short")
 
 
-def state(folder: Path) -> tuple[dict[str, Any] | None, str | None]:
-    """What `folder` is at.
+class Look:
+    """A look at the repository that `folder` is in; begun at once, so that it costs no waiting.
 
-    Returns:
-        {"commit", "dirty"} (and "untracked": how many files or folders git doesn't know), or None
-        outside a repository; and the patch of tracked files, None if there is none or it is too
-        large.
+    Use it as a context, or call `close`: git is ended if its answer was not asked for.
     """
-    if (text := _git(folder, _STATUS)) is None:
-        return None, None
-    lines = text.splitlines()
-    commit = next((line[13:] for line in lines if line.startswith("# branch.oid ")), "")
-    if not commit or commit == "(initial)":
-        return None, None
-    changed = any(line[:1] in "12u" for line in lines if line)
-    known: dict[str, Any] = {"commit": commit, "dirty": changed}
-    if untracked := sum(line.startswith("? ") for line in lines):
-        known["untracked"] = untracked
-    patch = _git(folder, _DIFF) if changed else None
-    if patch is not None and len(patch) > LARGEST_PATCH:
-        patch = None
-    return known, patch or None
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._status = _begin(folder, _STATUS)
+
+    def state(self) -> tuple[dict[str, Any] | None, str | None]:
+        """What the folder is at.
+
+        Returns:
+            {"commit", "dirty"} (and "untracked": how many files or folders git doesn't know), or
+            None outside a repository; and the patch of tracked files, None if there is none or it
+            is too large.
+        """
+        if (text := _end(self._status)) is None:
+            return None, None
+        lines = text.splitlines()
+        commit = next((line[13:] for line in lines if line.startswith("# branch.oid ")), "")
+        if not commit or commit == "(initial)":
+            return None, None
+        changed = any(line[:1] in "12u" for line in lines if line)
+        known: dict[str, Any] = {"commit": commit, "dirty": changed}
+        if untracked := sum(line.startswith("? ") for line in lines):
+            known["untracked"] = untracked
+        patch = _end(_begin(self._folder, _DIFF)) if changed else None
+        if patch is not None and len(patch) > LARGEST_PATCH:
+            patch = None
+        return known, patch or None
+
+    def close(self) -> None:
+        """End git if it still works."""
+        if self._status is not None and self._status.returncode is None:
+            self._status.kill()
+            self._status.communicate()
+
+    def __enter__(self) -> Look:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
 
-def _git(folder: Path, words: tuple[str, ...]) -> str | None:
-    """What git says; None if there is no git, no repository, or it takes too long."""
+def _begin(folder: Path, words: tuple[str, ...]) -> subprocess.Popen[bytes] | None:
+    """Git at work; None if there is no git."""
     try:
-        done = subprocess.run(
+        return subprocess.Popen(
             ["git", *_SAFE, *words],
             cwd=folder,
             env=os.environ | {"GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C"},
             stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=_SECONDS,
-            check=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
         )
-    except (OSError, subprocess.SubprocessError):
+    except OSError:
         return None
-    return done.stdout.decode(errors="surrogateescape")
+
+
+def _end(git: subprocess.Popen[bytes] | None) -> str | None:
+    """What git says; None if it fails (no repository) or takes too long."""
+    if git is None:
+        return None
+    try:
+        said, _ = git.communicate(timeout=_SECONDS)
+    except subprocess.TimeoutExpired:
+        git.kill()
+        git.communicate()
+        return None
+    return said.decode(errors="surrogateescape") if git.returncode == 0 else None

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from iterun.core.job import Outcome
     from iterun.core.progress import Listener
+    from iterun.launch.git import Look
 
 log = logging.getLogger(__name__)
 
@@ -49,6 +50,7 @@ class Jobs:
     make_listener: Callable[[Mode], Listener]
     flags: Sequence[str] = ()
     extra: Sequence[Path] = ()
+    look: Look | None = None  #: at the user's repository; the first job's
     outcome: Outcome | None = None  #: of the last job
     error: Exception | None = None  #: that kept the last job from being a run
     failures: list[str] = field(default_factory=list)  #: of a sweep's jobs
@@ -102,6 +104,7 @@ class Jobs:
         listener: Listener, sweep: dict[str, Any] | None = None,
     ) -> Outcome:  # fmt: skip
         choices = hydra.runtime.choices
+        look, self.look = self.look, None
         done = False
         try:
             plain = to_plain(config)
@@ -109,7 +112,7 @@ class Jobs:
             system = system_of(about.get("system"), choices.get("task"))
             outcome = launch(
                 with_system(plain, system), directory=directory, argv=argv, listener=listener,
-                experiment=choices.get("experiment"), sweep=sweep, extra=self.extra,
+                experiment=choices.get("experiment"), sweep=sweep, extra=self.extra, look=look,
             )  # fmt: skip
             done = True
         finally:

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 from iterun.core import runner
 from iterun.core.job import Job
 from iterun.errors import ConfigError
-from iterun.launch import git
 from iterun.launch.builders import builders
 from iterun.launch.check import checked
+from iterun.launch.git import Look
 from iterun.launch.record import record
 from iterun.launch.resume import resume
 from iterun.store import paths
@@ -34,6 +34,7 @@ def launch(
     experiment: str | None = None,
     sweep: Mapping[str, Any] | None = None,
     extra: Sequence[Path] = (),
+    look: Look | None = None,
 ) -> Outcome:
     """Do the run that a config describes.
 
@@ -45,14 +46,16 @@ def launch(
         experiment: the choice of `experiment=`.
         sweep: {id, job} of the sweep it belongs to.
         extra: further folders with groups (`--config-dir`).
+        look: at the user's repository, if it is begun already.
 
     Raises:
         ConfigError: the config can't be run; all its faults.
         StoreError: the directory is taken.
         DiskError: the directory can't be made.
     """
-    procedure, place = checked(config, experiment=experiment, extra=extra)
-    commit, patch = git.state(Path.cwd())
+    with look or Look(Path.cwd()) as look:
+        procedure, place = checked(config, experiment=experiment, extra=extra)
+        commit, patch = look.state()
     job = Job(
         procedure=procedure,
         config=config,

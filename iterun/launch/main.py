@@ -6,12 +6,15 @@ called in the same order, the config is composed once, and what goes wrong is ra
 
 from __future__ import annotations
 
+import logging
+import os
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from iterun.config.compose import search_path
-from iterun.errors import ConfigError
+from iterun.errors import ConfigError, DiskError
+from iterun.launch.git import Look
 from iterun.launch.jobs import Jobs, Mode, SweepError
 from iterun.launch.local import discard
 from iterun.launch.naming import register_resolvers
@@ -80,13 +83,18 @@ def _do(hydra: Hydra, parser: ArgumentParser, args: Namespace, jobs: Jobs) -> in
     if args.multirun:
         return _sweep(hydra, args, jobs)
     if args.cfg or args.info or args.hydra_help or args.help or args.shell_completion:
-        with _explained(hydra, args):
+        with _explained(hydra, args), _logging_as_before():
             _show(hydra, parser, args)
         return 0
     return _run(hydra, args, jobs)
 
 
 def _run(hydra: Hydra, args: Namespace, jobs: Jobs) -> int:
+    with Look(Path.cwd()) as jobs.look:
+        return _run_once(hydra, args, jobs)
+
+
+def _run_once(hydra: Hydra, args: Namespace, jobs: Jobs) -> int:
     """As `Hydra.run`, but that the config is composed once."""
     from hydra._internal.callbacks import Callbacks
     from hydra.core.utils import run_job
@@ -110,7 +118,7 @@ def _run(hydra: Hydra, args: Namespace, jobs: Jobs) -> int:
         )
     except OSError as error:
         discard(directory, jobs.outputs)
-        raise disk.disk_error(error, Path(error.filename or directory)) from error
+        raise _not_made(error, directory) from error
     callbacks.on_run_end(config=config, config_name=args.config_name, job_return=done)
     if jobs.error is not None:
         raise jobs.error
@@ -151,6 +159,7 @@ def _new_directory(config: DictConfig) -> Path:
 
 
 def _sweep(hydra: Hydra, args: Namespace, jobs: Jobs) -> int:
+    from hydra.errors import MissingConfigException
     from hydra.types import RunMode
 
     with _explained(hydra, args, sweep=True):
@@ -160,6 +169,10 @@ def _sweep(hydra: Hydra, args: Namespace, jobs: Jobs) -> int:
                 task_function=jobs,
                 overrides=[*args.overrides, f"hydra.mode={RunMode.MULTIRUN.name}"],
             )
+        except MissingConfigException:  # an OSError by its class alone
+            raise
+        except OSError as error:
+            raise _not_made(error, jobs.outputs) from error
         finally:
             if not jobs.started:
                 _discard_sweeps(jobs.outputs)
@@ -192,8 +205,30 @@ def _explained(hydra: Hydra, args: Namespace, *, sweep: bool = False) -> Iterato
         mode = RunMode.MULTIRUN if sweep else RunMode.RUN
         name = args.config_name
         raise explain(error, args.overrides, hydra.config_loader, name, mode) from error
-    except OSError as error:
-        raise disk.disk_error(error, Path(error.filename or ".")) from error
+
+
+def _not_made(error: OSError, directory: Path) -> DiskError:
+    """A directory that Hydra could not make, or could not write its files to."""
+    path = Path(error.filename or directory)
+    found = disk.disk_error(error, path)
+    if isinstance(found, DiskError):
+        return found
+    return DiskError(
+        f"{path} can't be made: {os.strerror(error.errno or 0).lower()}",
+        hint="choose another folder with --outputs FOLDER or ITERUN_OUTPUTS",
+    )
+
+
+@contextmanager
+def _logging_as_before() -> Iterator[None]:
+    """Take off what Hydra's --info and --hydra-help hang into the root logger."""
+    root = logging.getLogger()
+    level, handlers = root.level, list(root.handlers)
+    try:
+        yield
+    finally:
+        root.setLevel(level)
+        root.handlers[:] = handlers
 
 
 @contextmanager
@@ -210,6 +245,8 @@ def _leaving_nothing(root: Path) -> Iterator[None]:
 
 def _show(hydra: Hydra, parser: ArgumentParser, args: Namespace) -> None:
     if args.hydra_help:
+        # It is composed without config.yaml, so that only Hydra's own settings can be given.
+        args.overrides = [text for text in args.overrides if text.startswith("hydra")]
         hydra.hydra_help(config_name=args.config_name, args_parser=parser, args=args)
     elif args.help:
         hydra.app_help(config_name=args.config_name, args_parser=parser, args=args)

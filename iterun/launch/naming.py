@@ -102,7 +102,8 @@ def now() -> str:
 def _select(config: BaseContainer, key: str) -> str:
     from omegaconf import OmegaConf
 
-    return str(OmegaConf.select(config, key, throw_on_missing=False) or "")
+    found = OmegaConf.select(config, key, throw_on_missing=False)
+    return "" if found is None else str(found)
 
 
 def _label(config: BaseContainer) -> str:

@@ -93,7 +93,7 @@ def _apply(text: str, nodes: dict[str, dict[str, Any]], was: RunRecord) -> list[
     from hydra.errors import OverrideParseException
 
     try:
-        override = OverridesParser.create().parse_override(text)
+        [override] = OverridesParser.create().parse_overrides([text])
     except OverrideParseException:
         return [ConfigError(f"{text!r} is no setting", hint="as in stop.iterations=200")]
     group, _, key = override.key_or_group.partition(".")

@@ -1,8 +1,13 @@
 """A user's own system: it counts, and needs nothing of iterun but its base class."""
 
+import os
+import signal
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
+
+from hydra.experimental.callback import Callback
 
 from iterun.core.procedure import Procedure
 from iterun.core.run import Run
@@ -39,6 +44,8 @@ class Count(Procedure):
     def step(self, i: int) -> dict[str, float]:
         if i == self.fail_at:
             raise ValueError("lost count")
+        if "stop" in self.words and i == 2:
+            os.kill(os.getpid(), signal.SIGINT)
         self.total += self.by
         return {"total": self.total, "draw": float(self.run.numpy("draw").random())}
 
@@ -62,3 +69,19 @@ class Speak(Procedure):
 @dataclass
 class NoProcedure:
     """Something else."""
+
+
+class Told(Callback):
+    """Says which of Hydra's callbacks are called."""
+
+    def on_run_start(self, config: Any, **kwargs: Any) -> None:
+        sys.stdout.write("run_start\n")
+
+    def on_job_start(self, config: Any, **kwargs: Any) -> None:
+        sys.stdout.write("job_start\n")
+
+    def on_job_end(self, config: Any, job_return: Any, **kwargs: Any) -> None:
+        sys.stdout.write("job_end\n")
+
+    def on_run_end(self, config: Any, **kwargs: Any) -> None:
+        sys.stdout.write("run_end\n")
