@@ -117,8 +117,7 @@ class Artifacts:
             names = appended(self.root)
             if name not in names:
                 disk.write_beside(self.root / paths.APPENDED, encode([*names, name]), durable=True)
-            flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0)
-            fd = os.open(path, flags, 0o666)
+            fd = os.open(path, disk.APPEND, 0o666)
         return fd, os.fstat(fd).st_size
 
     def _keep_old(self, target: Path) -> None:

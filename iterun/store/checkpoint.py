@@ -11,6 +11,7 @@ hash of the tensor file, so that a torn or foreign one is noticed.
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import shutil
 import stat
@@ -50,6 +51,8 @@ def save(run_dir: Path, i: int, state: Mapping[str, Any]) -> None:
     target = folder / paths.iteration_folder(i)
     part = disk.part_of(target)
     with disk.disk_errors(target):
+        if folder.is_symlink():
+            raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
         try:
             (folder / paths.BLOBS).mkdir(parents=True, exist_ok=True)
             shutil.rmtree(part, ignore_errors=True)

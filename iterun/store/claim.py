@@ -4,6 +4,7 @@ No kernel lock is used: file systems of clusters often have none. A claim is a f
 process can create (O_EXCL), on NFS too; it names that process, and goes once status.json does.
 """
 
+import contextlib
 import os
 from pathlib import Path
 
@@ -11,6 +12,9 @@ from iterun.errors import StoreError
 from iterun.store import disk, paths, process
 from iterun.store.reader import RunView
 from iterun.store.schema import RUNNING, Status, decode, encode
+
+#: what is written before run.json makes the folder a run
+_BEFORE_RUN = {paths.ITERATIONS, paths.PATCH, paths.CONFIG, paths.STATUS}
 
 
 def take_new(directory: Path) -> None:
@@ -21,6 +25,10 @@ def take_new(directory: Path) -> None:
     """
     directory.mkdir(parents=True, exist_ok=True)
     others = sorted(set(os.listdir(directory)) - {paths.HYDRA})
+    if others and _is_abandoned(directory, others):
+        for name in others:
+            (directory / name).unlink(missing_ok=True)
+        others = []
     try:
         if others:
             raise FileExistsError
@@ -31,6 +39,16 @@ def take_new(directory: Path) -> None:
             f"{directory} is in use already: it holds {', '.join(others[:3]) or 'a run'}",
             hint="name another folder with hydra.run.dir=FOLDER, or remove this one",
         ) from None
+
+
+def _is_abandoned(directory: Path, names: list[str]) -> bool:
+    """Whether `names` are what a run left that was killed while its directory was being made."""
+    if not all(name in _BEFORE_RUN or name.startswith(paths.PART) for name in names):
+        return False
+    holder = Status(state=RUNNING, heartbeat=os.stat(directory / names[0]).st_mtime)
+    with contextlib.suppress(OSError, ValueError):
+        holder = Status.from_json(decode((directory / paths.STATUS).read_bytes()))
+    return not process.is_alive(holder)
 
 
 def take_over(directory: Path) -> Status:

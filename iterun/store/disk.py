@@ -14,6 +14,7 @@ from iterun.store import paths
 
 FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _SHUT = {errno.EROFS, errno.EACCES, errno.EPERM}
+APPEND = os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0)
 _fdatasync = getattr(os, "fdatasync", os.fsync)
 
 
@@ -22,14 +23,16 @@ def disk_error(error: OSError, path: Path) -> OSError | DiskError:
     if error.errno in FULL:
         return DiskError(
             f"{path} can't be written: {os.strerror(error.errno or 0).lower()}",
-            hint="make room (`iterun ls --sort seconds` names old runs), or move on with "
-            "--outputs FOLDER; then `iterun resume RUN`",
+            hint="make room, or choose a folder on another disk with --outputs FOLDER; a run that "
+            "began goes on with `iterun resume RUN`",
         )
     if error.errno in _SHUT:
         return DiskError(
             f"{path} can't be written: {os.strerror(error.errno or 0).lower()}",
             hint="choose a folder that you may write with --outputs FOLDER or ITERUN_OUTPUTS",
         )
+    if error.errno == errno.ELOOP:
+        return DiskError(f"{path} is a link", hint="iterun writes through no link: remove it")
     if error.errno == errno.EIO:
         return DiskError(f"{path} can't be written: the disk reports an error", hint="check it")
     return error

@@ -16,8 +16,8 @@ from iterun.store.schema import LOST, RUNNING, STATES
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-_WORD = re.compile(r"(?P<name>[\w.@/+-]+?)\s*(?P<op>!=|>=|<=|=|>|<|~)\s*(?P<value>.*)", re.DOTALL)
-_AGE = re.compile(r"(\d+(?:\.\d+)?)\s*([smhdw])")
+_WORD = r"(?P<name>[\w.@/+-]+?)\s*(?P<op>!=|>=|<=|=|>|<|~)\s*(?P<value>.*)"
+_AGE = r"(\d+(?:\.\d+)?)\s*([smhdw])"
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
 _TIMES = ("since", "before")
 _ORDER: Final[dict[str, Callable[[Any, Any], bool]]] = {
@@ -27,7 +27,7 @@ _ORDER: Final[dict[str, Callable[[Any, Any], bool]]] = {
 _IN_SQL = {"id", "family", "model", "data"}
 
 
-@dataclass(frozen=True)
+@dataclass(repr=False, eq=False)
 class Condition:
     """One word: a name, an operator, a value."""
 
@@ -118,7 +118,7 @@ def _number(text: str) -> float | None:
         return None
 
 
-@dataclass(frozen=True)
+@dataclass(repr=False, eq=False)
 class Filter:
     """All conditions of a line; a run fits if it fits every one."""
 
@@ -175,7 +175,7 @@ def parse(words: Sequence[str], *, now: float | None = None) -> Filter:
 
 
 def _condition(word: str, now: float) -> Condition:
-    match = _WORD.fullmatch(word.strip())
+    match = re.fullmatch(_WORD, word.strip(), re.DOTALL)
     if match is None:
         raise ConfigError(
             f"{word!r} is no filter",
@@ -199,7 +199,7 @@ def _condition(word: str, now: float) -> Condition:
 
 def _moment(word: str, value: str, now: float) -> float:
     """Seconds since the epoch of an age or a date."""
-    if match := _AGE.fullmatch(value):
+    if match := re.fullmatch(_AGE, value):
         return now - float(match[1]) * _UNITS[match[2]]
     from datetime import datetime
 

@@ -103,8 +103,11 @@ class Index:
         if iteration is None:
             run = name
         if (os.sep in run or run in (".", "..") or not run) and run:
-            RunView(Path(run)).record  # noqa: B018  # raises if it is none
-            return Path(run), iteration
+            path = Path(run)
+            if not path.exists() and (self.outputs / run).is_dir():
+                path = self.outputs / run
+            RunView(path).record  # noqa: B018  # raises if it is none
+            return path, iteration
         return self._use(lambda db: self._by_name(db, run)), iteration
 
     def close(self) -> None:
@@ -131,7 +134,9 @@ class Index:
             f"SELECT rowid, {expressions.value(sort)} FROM run "
             f"WHERE body NOTNULL AND ({condition}) ORDER BY stamp DESC, id"
         )
+        db.text_factory = _text
         found = db.execute(query, values).fetchall()
+        db.text_factory = str
         keys = [NUMBERS.get(key, key) for _, key in found]
         if found and all(key is None for key in keys) and sort not in COLUMNS:
             rows = list(self._query(db, "1", []))
@@ -208,6 +213,11 @@ class Index:
             self.problems = [StoreError(m, hint=h) for m, h in (json.loads(e) for (e,) in broken)]
             self._scanned.add(place)
         return db
+
+
+def _text(raw: bytes) -> str:
+    """A text out of JSON, which may hold half a character."""
+    return raw.decode(errors="replace")
 
 
 def _sql(where: Filter | None) -> tuple[str, list[Any]]:

@@ -69,7 +69,7 @@ def _all_finite(values: Sequence[float]) -> bool:
         return False
 
 
-@dataclass(frozen=True)
+@dataclass(repr=False, eq=False)
 class Line:
     """A line that could be read."""
 

@@ -31,8 +31,9 @@ class Row:
     def __init__(self, outputs: Path, path: str, columns: tuple[Any, ...], body: str) -> None:
         self._where = outputs, path
         self.id: str
-        (self.id, self.system, self.family, self._state, self.created, self.stamp, self.seed,
+        (self.id, self.system, self.family, self._state, self.created, self.stamp, seed,
          self.model, self.data) = columns  # fmt: skip
+        self.seed = int(seed)
         self._raw = body
 
     @cached_property
@@ -203,9 +204,23 @@ def read_row(directory: Path) -> tuple[tuple[Any, ...], str]:
     }  # fmt: skip
     columns = (
         record.id, record.system, record.family, status.state, record.created,
-        _stamp(record.created, directory), record.seed, record.model, record.data,
+        _stamp(record.created, directory), _seed(record.seed), record.model, record.data,
     )  # fmt: skip
-    return columns, encode({key: value for key, value in body.items() if value}).decode()
+    if not all(_is_utf8(text) for text in columns if isinstance(text, str)):
+        raise StoreError(
+            f"{directory / 'run.json'} can't be read: a name in it holds half a character",
+            hint="put it back from a copy, or remove the folder",
+        )
+    return columns, encode({k: v for k, v in body.items() if v not in (None, {}, [])}).decode()
+
+
+def _seed(seed: int) -> int | str:
+    """As sqlite can hold it."""
+    return seed if -(1 << 63) <= seed < 1 << 63 else str(seed)
+
+
+def _is_utf8(text: str) -> bool:
+    return text.isascii() or not any(0xD800 <= ord(c) < 0xE000 for c in text)
 
 
 def _parameters(view: RunView) -> dict[str, Any]:

@@ -63,7 +63,7 @@ class Scan:
                 names = [
                     entry.name
                     for entry in entries
-                    if entry.name[0] != "." and entry.is_dir(follow_symlinks=False)
+                    if _is_name(entry.name) and entry.is_dir(follow_symlinks=False)
                 ]
         except FileNotFoundError:
             return
@@ -157,3 +157,8 @@ class Scan:
     def _settled(self, mtime: int) -> int:
         """The time stamp, or 0 if something may still change without changing it."""
         return mtime if self._trust and self._now - mtime > _SETTLED else 0
+
+
+def _is_name(name: str) -> bool:
+    """Whether a run may have this name: neither hidden nor other than UTF-8."""
+    return name[0] != "." and (name.isascii() or name.isprintable())

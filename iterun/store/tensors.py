@@ -51,7 +51,10 @@ def stored(tensor: torch.Tensor) -> Stored:
 
     data = memoryview(b"")
     if tensor.numel():
-        data = tensor.detach().reshape(-1).view(torch.uint8).numpy().data
+        flat = tensor.detach().reshape(-1)
+        if flat.stride() != (1,):  # a single number out of a larger tensor counts as contiguous
+            flat = flat.clone(memory_format=torch.contiguous_format)
+        data = flat.view(torch.uint8).numpy().data
     code = _CODES.get(dtype_name(tensor.dtype))
     return Stored(code or "U8", list(tensor.shape) if code else [data.nbytes], data)
 

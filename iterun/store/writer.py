@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
-from iterun.errors import StoreError
 from iterun.store import claim, cut, disk, lines, paths, process
 from iterun.store.artifacts import Artifacts
 from iterun.store.reader import RunView
@@ -199,7 +198,7 @@ class RunWriter:
         """Add lines to log.txt, which is made on first use."""
         path = self.directory / paths.LOG
         with disk.disk_errors(path):
-            fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
+            fd = os.open(path, disk.APPEND, 0o666)
             try:
                 line = text.rstrip("\n").encode(errors="backslashreplace") + b"\n"
                 disk.write_all(fd, line, size=os.fstat(fd).st_size, path=path)
@@ -268,7 +267,5 @@ class RunWriter:
 
 def _open_lines(path: Path) -> tuple[int, int]:
     with disk.disk_errors(path):
-        if path.is_symlink():
-            raise StoreError(f"{path} is a link", hint="iterun writes to no linked file")
-        fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
+        fd = os.open(path, disk.APPEND, 0o666)
     return fd, os.fstat(fd).st_size

@@ -34,13 +34,11 @@ import sys, time
 start = time.perf_counter()
 from pathlib import Path
 from iterun.store.index import Index
-from iterun.store.filters import parse, sort_rows
+from iterun.store.filters import parse
 with Index(Path(sys.argv[1])) as index:
     index.refresh()
-    if len(sys.argv) > 2:
-        rows = sort_rows(index.rows(parse(sys.argv[3:])), sys.argv[2])[:20]
-    else:
-        rows = index.rows(limit=20)
+    sort = sys.argv[2] if len(sys.argv) > 2 else None
+    rows = index.rows(parse(sys.argv[3:]), sort=sort, limit=20)
     [row.to_json() for row in rows]
 print(time.perf_counter() - start)
 """

@@ -9,9 +9,14 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from iterun.store.schema import RunRecord, Summary
 from iterun.store.writer import RunWriter
+
+# A busy machine is no fault: tests here touch the disk, and some start processes.
+settings.register_profile("disk", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("disk")
 
 HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE), str(HERE.parent)]  # tests are not a package

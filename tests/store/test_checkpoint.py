@@ -27,6 +27,12 @@ def test_a_state_that_is_saved_and_loaded_is_the_same(tmp_path_factory, state):
     assert same(back(tmp_path_factory.mktemp("run"), state), state)
 
 
+def test_one_number_out_of_a_larger_tensor_is_kept(tmp_path):
+    found = back(tmp_path, {"x": torch.arange(4.0)[1::4], "y": torch.arange(4.0)[3]})
+
+    assert same(found, {"x": torch.tensor([1.0]), "y": torch.tensor(3.0)})
+
+
 def test_generators_go_on_as_if_nothing_had_happened(tmp_path):
     own, numbers, other = torch.Generator(), np.random.default_rng(), random.Random()
     state = back(tmp_path, {"torch": own.get_state(), "numpy": numbers.bit_generator.state,
@@ -57,6 +63,18 @@ def test_memory_layout_comes_back(tmp_path):
     assert state["image"].stride() == image.stride()
     assert state["weight"].stride() == weight.stride()
     assert state["array"].flags.f_contiguous
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
+def test_tensors_of_a_gpu_come_back_to_it_or_to_where_they_are_wanted(tmp_path):
+    checkpoint.save(tmp_path, 1, {"w": torch.arange(3.0, device="cuda"), "c": torch.zeros(1)})
+
+    state = checkpoint.load(tmp_path, 1)
+    moved = checkpoint.load(tmp_path, 1, device="cpu")
+
+    assert (state["w"].device.type, state["c"].device.type) == ("cuda", "cpu")
+    assert same(moved["w"], torch.arange(3.0))
 
 
 def test_one_tensor_under_two_names_stays_one(tmp_path):

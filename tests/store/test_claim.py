@@ -1,7 +1,9 @@
 import os
 import signal
+from dataclasses import replace
 
 import pytest
+from conftest import RECORD
 
 from iterun.errors import StoreError
 from iterun.store.reader import RunView
@@ -82,6 +84,25 @@ def test_a_claim_that_is_just_being_written_is_respected(make):
 
     with pytest.raises(StoreError, match="is being written"):
         RunWriter.reopen(directory)
+
+
+def test_a_folder_left_by_a_run_killed_while_it_was_made_is_taken(outputs, child):
+    process = child("write_until_killed", outputs / "run")
+    process.stdout.readline()
+    process.kill()
+    process.wait()
+    (outputs / "run/run.json").unlink()
+
+    RunWriter.create(outputs / "run", record=replace(RECORD), config={}).close()
+
+    assert RunView(outputs / "run").iterations() == []
+
+
+def test_a_folder_in_which_a_run_is_just_being_made_is_not_taken(writer):
+    (writer.directory / "run.json").unlink()
+
+    with pytest.raises(StoreError, match="in use already"):
+        RunWriter.create(writer.directory, record=replace(RECORD), config={})
 
 
 def test_of_two_new_runs_in_one_folder_one_wins(outputs, child):

@@ -9,7 +9,7 @@ import pytest
 import torch
 from conftest import CONFIG, RECORD
 
-from iterun.errors import DiskError
+from iterun.errors import DiskError, StoreError
 from iterun.store import checkpoint
 from iterun.store.index import Index
 from iterun.store.reader import RunView
@@ -119,6 +119,26 @@ def test_once_there_is_room_the_run_goes_on(small):
         again.append(6, seconds=0.1, metrics={})
 
     assert [line.i for line in RunView(writer.directory).iterations()] == list(range(7))
+
+
+WRITES = {
+    "log.txt": lambda writer: writer.log("x"),
+    "artifacts/rows.jsonl": lambda writer: writer.append_rows("rows.jsonl", 1, [{}]),
+    "artifacts/folder": lambda writer: writer.save_bytes("folder/x.bin", b""),
+    "checkpoints": lambda writer: checkpoint.save(writer.directory, 1, {}),
+}
+
+
+@pytest.mark.parametrize("name", WRITES)
+def test_nothing_is_written_through_a_link(writer, tmp_path, name):
+    (tmp_path / "elsewhere").mkdir()
+    (writer.directory / "artifacts").mkdir()
+    (writer.directory / name).symlink_to(tmp_path / "elsewhere")
+
+    with pytest.raises((DiskError, StoreError), match="is a link"):
+        WRITES[name](writer)
+
+    assert list((tmp_path / "elsewhere").iterdir()) == []
 
 
 def test_a_limit_on_file_size_is_told_like_a_full_disk(outputs):

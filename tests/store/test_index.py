@@ -4,11 +4,14 @@ import sqlite3
 import threading
 
 import pytest
+from hypothesis import given, settings
+from strategies import objects, records, statuses, summaries
 
 from iterun.errors import ConfigError, StoreError
 from iterun.store import filters
 from iterun.store.index import Index
 from iterun.store.reader import RunView
+from iterun.store.rows import MISSING
 from iterun.store.schema import RunRecord, encode
 from iterun.store.writer import RunWriter
 
@@ -382,3 +385,43 @@ def test_a_run_elsewhere_is_not_found_by_a_deleted_path(make, outputs):
 
     with Index(outputs) as index, pytest.raises(StoreError, match="no such folder"):
         index.resolve(str(directory))
+
+
+@settings(max_examples=60)
+@given(record=records, summary=summaries, status=statuses, config=objects)
+def test_whatever_a_run_directory_says_it_is_listed_or_named(
+    tmp_path_factory, record, summary, status, config
+):
+    directory = tmp_path_factory.mktemp("outputs") / "prune/perp/run"
+    directory.mkdir(parents=True)
+    record.created = "2026-11-24T10:00:00+01:00"
+    contents = {"run": record, "summary": summary, "status": status}
+    for name, content in contents.items():
+        (directory / f"{name}.json").write_bytes(encode(content.to_json()))
+    (directory / "config.json").write_bytes(encode(config))
+
+    with Index(directory.parents[2]) as index:
+        names = [*summary.last, *summary.parameters, "id"]
+        for name in names:
+            rows = index.rows(sort=name if rows_have(index, name) else None)
+            assert len(rows) + len(index.problems) == 1
+        assert [encode(row.to_json()) for row in rows] or index.problems
+        assert all(row.seed == record.seed for row in rows)
+
+
+def rows_have(index, name):
+    return any(row.get(name) is not MISSING for row in index.rows())
+
+
+def test_folders_with_names_that_are_no_text_are_passed_over(make, outputs):
+    make("aa11")
+    os.mkdir(os.fsencode(outputs / "prune/perp/") + b"\xff\xfe")
+
+    assert ids(outputs) == ["aa11"]
+
+
+def test_a_run_is_found_by_its_path_below_outputs(make, outputs):
+    directory = make("aa11")
+
+    with Index(outputs) as index:
+        assert index.resolve(str(directory.relative_to(outputs))) == (directory, None)
