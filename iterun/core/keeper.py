@@ -51,7 +51,7 @@ class Keeper:
         self.seconds_before = 0.0  #: of earlier attempts
         self.inner_seconds = 0.0  #: spent in the unfinished iteration before the resume
         self._inner_files: list[str] = []
-        self._writer = writer
+        self.writer = writer
         self._settings = settings
         self._procedure = procedure
         self._run = run
@@ -87,7 +87,7 @@ class Keeper:
             gathered = self._run.gathered
             inner = {
                 "seconds": self.inner_seconds + self._clock() - began,
-                "files": self._inner_files + self._writer.files(),
+                "files": self._inner_files + self.writer.files(),
                 "cost": gathered.cost,
                 "labels": gathered.labels,
                 "counts": gathered.counts,
@@ -112,14 +112,14 @@ class Keeper:
         self._inner = i
         self.inner_seconds, self._inner_files = inner["seconds"], list(inner["files"])
         for name, rows in inner["rows"]:
-            self._writer.append_rows(name, i, rows)
+            self.writer.append_rows(name, i, rows)
         self._run.gathered = Gathered(
             dict(inner["cost"]), dict(inner["labels"]), dict(inner["counts"]), list(inner["rows"])
         )
 
     def take_files(self) -> list[str]:
         """The artifacts of the iteration that is being recorded; the next one starts without."""
-        files = self._writer.files()
+        files = self.writer.files()
         if self._inner_files or self.inner_seconds:
             files = list(dict.fromkeys(self._inner_files + files))
             self._inner_files, self.inner_seconds = [], 0.0
@@ -128,10 +128,10 @@ class Keeper:
     def _take(self, number: int, inner: dict[str, Any] | None, *, stale: int | None = None) -> None:
         began = self._clock()
         self._tally.seconds = self.seconds
-        self._writer.sync()
-        checkpoint.save(self._writer.directory, number, self._state(inner))
+        self.writer.sync()
+        checkpoint.save(self.writer.directory, number, self._state(inner))
         self._thin_out(stale)
-        self._writer.summary(self._tally.summary("running", seconds=self.seconds))
+        self.writer.summary(self._tally.summary("running", seconds=self.seconds))
         self._schedule.note(began, self._clock())
         self._listener(CheckpointSaved(number))
 
@@ -150,7 +150,7 @@ class Keeper:
         }
 
     def _thin_out(self, stale: int | None) -> None:
-        directory = self._writer.directory
+        directory = self.writer.directory
         available = set(checkpoint.available(directory))
         clean = available - {self._inner, stale}
         gone = clean - kept(self._settings, clean, self._tally.scores)

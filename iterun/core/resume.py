@@ -9,19 +9,21 @@ from iterun.core.keeper import FORMAT
 from iterun.errors import StoreError
 from iterun.store import checkpoint, paths
 from iterun.store.reader import RunView
+from iterun.store.schema import INTERRUPTED, LOST, RUNNING, Status, decode, encode
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-    from iterun.store.schema import Status
+    from iterun.core.keeper import Keeper
+    from iterun.core.stop import StopRules
 
 FROM_THE_BEGINNING = -1
 
 
 @dataclass(frozen=True)
 class Before:
-    """How a run stood when an attempt to resume it began."""
+    """How a run stood when an attempt to resume it began, to be put back if that is refused."""
 
     status: Status
     seconds: float  #: of all attempts; more than the checkpoint knows, if an iteration was given up
@@ -34,8 +36,10 @@ class Before:
             StoreError: it is no run directory, or one that can't be read.
         """
         view = RunView(directory)
-        summary = view.summary
-        return cls(view.status, summary.seconds if summary else 0.0)
+        summary, status = view.summary, view.status
+        if status.state in (RUNNING, LOST):  # its process is gone, and this one is not the run
+            status = Status(state=INTERRUPTED, reason=LOST)
+        return cls(status, summary.seconds if summary else 0.0)
 
 
 def plan(directory: Path, iteration: int | None = None) -> int:
@@ -88,18 +92,56 @@ def load(directory: Path, k: int) -> tuple[int, dict[str, Any] | None, list[str]
     return FROM_THE_BEGINNING, None, notes
 
 
-def told(dropped: int, done: int, attempt: int) -> str:
+def restore(k: int, keeper: Keeper, rules: StopRules, config: Mapping[str, Any]) -> list[str]:
+    """Put checkpoint k back after `start`, then move aside what came later.
+
+    Returns:
+        Remarks: what was moved, what could not be read.
+
+    Raises:
+        StoreError: no checkpoint, or not the record, can be read; nothing was moved.
+        DiskError: no room to move something.
+    """
+    writer = keeper.writer
+    directory = writer.directory
+    k, state, notes = load(directory, k)
+    done = FROM_THE_BEGINNING
+    if state is not None:
+        done = state["done"]
+        keeper.restore(state)
+        _restore_rules(rules, state["rules"], directory, done)
+    _clear_after(directory, k)
+    if dropped := writer.drop_after(done):
+        notes.append(_told(dropped, done, writer.attempt))
+    if state is not None and state["inner"]:
+        keeper.go_on_inside(k, state["inner"])
+    if RunView(directory).config != decode(encode(dict(config))):
+        writer.rewrite_config(config)
+    return notes
+
+
+def _restore_rules(rules: StopRules, state: Mapping[str, Any], directory: Path, done: int) -> None:
+    """From the checkpoint; where they look at another metric now, from the record."""
+    if not rules.restore(state):
+        for line in RunView(directory).iterations():
+            if line.i <= done:
+                rules.see(line.i, line.metrics)
+
+
+def _clear_after(directory: Path, k: int) -> None:
+    """Delete checkpoints after k, first of all: they count on lines that are given up."""
+    later = [i for i in checkpoint.available(directory) if i > k]
+    if later:
+        RunView(directory).iterations()  # a record that can't be read is refused before that
+    for i in later:
+        checkpoint.delete(directory, i)
+
+
+def _told(dropped: int, done: int, attempt: int) -> str:
     """The remark on iterations that are computed again."""
     last = "the beginning" if done < 0 else f"iteration {done}"
     lines = "1 later iteration was" if dropped == 1 else f"{dropped} later iterations were"
     return f"going on from {last}: {lines} moved to {paths.dropped_lines(attempt)}"
-
-
-def clear_after(directory: Path, k: int) -> None:
-    """Delete checkpoints after k: they belong to iterations that are given up."""
-    for i in checkpoint.available(directory):
-        if i > k:
-            checkpoint.delete(directory, i)
 
 
 def _newest_first(directory: Path, k: int) -> Iterator[int]:

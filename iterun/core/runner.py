@@ -26,7 +26,6 @@ from iterun.core.stop import StopRules, StopSettings
 from iterun.core.tally import Tally, parameters_of
 from iterun.errors import ConfigError, DiskError, StoreError, raise_all
 from iterun.ops import rng
-from iterun.store.reader import RunView
 from iterun.store.writer import RunWriter
 
 if TYPE_CHECKING:
@@ -123,7 +122,7 @@ class Engine:
         self.capped = self.rules.capped(self.length)
         self.tally.parameters.update(self.handle.resolved)
         self.writer.resolve(self.handle.resolved)
-        notes = [] if k is None else self._restore(k)
+        notes = [] if k is None else resume.restore(k, self.keeper, self.rules, job.config)
         self._ready = True
         if self.rules.settings.seconds is not None:
             self.watch.deadline = job.clock() + self.rules.settings.seconds - self.keeper.seconds
@@ -141,28 +140,6 @@ class Engine:
         self.tally.i = 0
         self.keeper.save(0)
         return None
-
-    def _restore(self, k: int) -> list[str]:
-        """Put checkpoint k back and move aside what came later; remarks on it."""
-        directory, writer = self.job.directory, self.writer
-        k, state, notes = resume.load(directory, k)
-        done = resume.FROM_THE_BEGINNING
-        if state is not None:
-            done = state["done"]
-            self.keeper.restore(state)
-            if not self.rules.restore(state["rules"]):
-                for line in RunView(directory).iterations():
-                    if line.i <= done:
-                        self.rules.see(line.i, line.metrics)
-        self._ready = True
-        resume.clear_after(directory, k)
-        if dropped := writer.drop_after(done):
-            notes.append(resume.told(dropped, done, writer.attempt))
-        if state is not None and state["inner"]:
-            self.keeper.go_on_inside(k, state["inner"])
-        if RunView(directory).config != self.job.config:
-            writer.rewrite_config(self.job.config)
-        return notes
 
     # The loop.
 

@@ -4,6 +4,9 @@ A signal is only noted. `Watch` is asked at ticks of `progress`, at safe points 
 iteration whether to leave. While the main thread sits in native code no Python handler runs, so
 that a thread of our own reads the signals from the wake-up descriptor: it sees the second SIGINT
 in any case and ends the process if the main thread doesn't within two seconds.
+
+A terminal sends Ctrl-C to all processes of a run. Those that it forked (a data loader's workers)
+ignore SIGINT, so that the iteration can end in order; SIGTERM ends them.
 """
 
 from __future__ import annotations
@@ -56,11 +59,11 @@ class Signals:
             return self  # Python gives signals to the main thread only: a notebook's server, a pool
         for number in CAUGHT:
             old = signal.getsignal(number)
-            if (
-                old is not signal.SIG_IGN
-            ):  # ignored by who started us (nohup, a shell's `&`): obeyed
-                self._old[number] = old
+            # What who started us lets be ignored (nohup, a shell's `&`) stays ignored.
+            if old is not signal.SIG_IGN:
+                self._old[number] = signal.SIG_DFL if old is None else old
                 signal.signal(number, self._note)
+        _follow_forks(self)
         self._pipe = os.pipe()
         os.set_blocking(self._pipe[1], False)
         self._old_wakeup = signal.set_wakeup_fd(self._pipe[1], warn_on_full_buffer=False)
@@ -74,11 +77,20 @@ class Signals:
         trace: TracebackType | None,
     ) -> None:
         self._closed.set()
+        _follow_forks(None)
         for number, old in self._old.items():
             signal.signal(number, old)
         if self._pipe is not None:
             signal.set_wakeup_fd(self._old_wakeup)
             os.close(self._pipe[1])  # the thread reads the end of it and closes the other one
+
+    def forget(self) -> None:
+        """In a forked process: the pipe is the parent's, and so is the order to leave."""
+        with contextlib.suppress(ValueError):  # forked from another thread than the main one
+            signal.set_wakeup_fd(-1)
+            for number in self._old:
+                ignored = number == signal.SIGINT
+                signal.signal(number, signal.SIG_IGN if ignored else signal.SIG_DFL)
 
     def _note(self, number: int, frame: FrameType | None) -> None:
         if self.caught is None:
@@ -100,6 +112,23 @@ class Signals:
                 os._exit(128 + signal.SIGINT)
         with contextlib.suppress(OSError):
             os.close(descriptor)
+
+
+_open: list[Signals] = []  # the one whose context is open: signals belong to the process
+_hooked: list[bool] = []
+
+
+def _follow_forks(signals: Signals | None) -> None:
+    """Have forked processes forget these signals; None: no more."""
+    _open[:] = [] if signals is None else [signals]
+    if not _hooked:
+        _hooked.append(True)  # a hook can't be taken away again: one for good
+        os.register_at_fork(after_in_child=_forget_all)
+
+
+def _forget_all() -> None:
+    for signals in _open:
+        signals.forget()
 
 
 class Watch:

@@ -86,7 +86,7 @@ class StopSettings:
         value = getattr(self, name)
         if value is None:
             return
-        if value == "???":
+        if value in ("needed", "???"):  # as conf/stop/target.yaml leaves it
             yield ConfigError(f"stop={name} needs a value", hint=f"add stop.{name}=VALUE")
         elif isinstance(value, bool) or not isinstance(value, int | float) or math.isnan(value):
             yield ConfigError(f"stop.{name}={value} is not a number", hint=f"as in stop.{name}=0.5")

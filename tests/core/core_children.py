@@ -21,6 +21,15 @@ def everything(directory, kill_at=None, count_to=None, checkpoint=ALWAYS):
     return outcome.exit_status
 
 
+def inner(directory, kill_at=None):
+    """A run with safe points inside its iterations, killed at a call that touches the disk."""
+    deadly = die_at(kill_at)
+    next(deadly)
+    outcome = attempt(Slow(to=3, safe=True), directory, checkpoint=ALWAYS)
+    next(deadly)
+    return outcome.exit_status
+
+
 def torn_line(directory, at):
     """The run, killed after half of the line of iteration `at` is written."""
     whole = os.write

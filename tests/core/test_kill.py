@@ -5,7 +5,7 @@ import random
 import signal
 
 import pytest
-from core_procedures import Everything, attempt, story
+from core_procedures import Everything, Slow, attempt, story
 
 from iterun.core import resume
 from iterun.store.reader import RunView
@@ -70,6 +70,17 @@ def test_killed_inside_the_write_of_a_line(fork, uninterrupted, tmp_path, at):
 
     assert finish(fork, tmp_path / "run") == 0
     assert story(tmp_path / "run") == uninterrupted
+
+
+@pytest.mark.parametrize("moment", [150, 300, 450, 600])
+def test_killed_between_safe_points(fork, tmp_path, moment):
+    attempt(Slow(to=3), tmp_path / "whole")
+
+    assert fork("inner", directory=tmp_path / "run", kill_at=moment).wait() == KILLED
+    fork("inner", directory=tmp_path / "run", kill_at=moment + 80).wait()
+    assert fork("inner", directory=tmp_path / "run").wait() == 0
+
+    assert story(tmp_path / "run") == story(tmp_path / "whole")
 
 
 def test_killed_from_outside_loses_no_recorded_line(fork, tmp_path):

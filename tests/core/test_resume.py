@@ -143,6 +143,33 @@ def test_a_config_error_out_of_start_leaves_a_resumed_run_as_it_was(tmp_path):
     assert len(view.iterations()) == 5
 
 
+def test_an_unreadable_record_is_refused_and_nothing_is_moved(tmp_path):
+    attempt(Count(), tmp_path / "run", checkpoint=ALL)
+    record = tmp_path / "run" / "iterations.jsonl"
+    lines = record.read_bytes().splitlines(keepends=True)
+    record.write_bytes(b"".join([*lines[:3], b"garbage\n", *lines[4:]]))
+
+    with pytest.raises(StoreError, match="line 4"):
+        attempt(Count(), tmp_path / "run", resume_from=6)
+
+    assert checkpoint.available(tmp_path / "run") == list(range(11))
+    assert RunView(tmp_path / "run").state == "completed"
+
+
+def test_a_lost_run_that_is_refused_can_be_resumed_by_another_process(tmp_path):
+    attempt(Count(), tmp_path / "run", stop={"iterations": 4})
+    (tmp_path / "run" / "status.json").unlink()
+
+    class Gone(Count):
+        def start(self, run):
+            raise ConfigError("model=opt-2.7b cannot be had here")
+
+    with pytest.raises(ConfigError):
+        attempt(Gone(), tmp_path / "run")
+    status = RunView(tmp_path / "run").status
+    assert (status.state, status.reason) == ("interrupted", "lost")
+
+
 def test_a_changed_config_is_written_and_the_old_one_kept(tmp_path):
     attempt(Count(to=2), tmp_path / "run", config={"stop": {"iterations": 2}})
     attempt(Count(to=3), tmp_path / "run", config={"stop": {"iterations": 3}})

@@ -142,6 +142,27 @@ def test_an_ignored_signal_stays_ignored():
         signal.signal(signal.SIGUSR2, old)
 
 
+def test_a_forked_worker_ignores_ctrl_c_and_its_parent_hears_nothing_of_it():
+    with Signals(lambda: 0.0) as signals:
+        child = os.fork()
+        if child == 0:
+            os.kill(os.getpid(), signal.SIGINT)
+            os.kill(os.getpid(), signal.SIGINT)
+            os._exit(7 if signals.caught is None else 1)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
+        assert signals.caught is None
+        assert signal.getsignal(signal.SIGINT) == signals._note
+
+
+def test_a_forked_worker_is_ended_by_sigterm():
+    with Signals(lambda: 0.0):
+        child = os.fork()
+        if child == 0:
+            os.kill(os.getpid(), signal.SIGTERM)
+            os._exit(1)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGTERM
+
+
 def test_a_run_in_another_thread_leaves_signals_alone(tmp_path):
     outcomes = []
     thread = threading.Thread(target=lambda: outcomes.append(attempt(Count(), tmp_path)))

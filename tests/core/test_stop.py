@@ -206,7 +206,7 @@ def test_a_metric_that_never_comes_is_remarked_upon(tmp_path):
         ({"patience": 1.5}, "stop.patience=1.5 is not a whole number"),
         ({"iterations": -1}, "stop.iterations=-1"),
         ({"tokens": True}, "stop.tokens=True"),
-        ({"target": "???"}, "stop=target needs a value"),
+        ({"target": "needed"}, "stop=target needs a value"),
         ({"target": "high"}, "stop.target=high is not a number"),
         ({"seconds": -5}, "stop.seconds=-5 is negative"),
         ({"goal": "up"}, "stop.goal=up is neither min nor max"),
