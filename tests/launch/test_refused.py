@@ -106,7 +106,7 @@ def test_an_experiment_of_another_system_is_refused(line: Any) -> None:
 def test_what_must_be_given_is_named(line: Any) -> None:
     messages, _ = refusal(line, "task.to=???", "stop=target")
 
-    assert messages == ["task.to has no value", "stop.target=needed is not a number"]
+    assert messages == ["task.to has no value", "stop=target needs a value"]
 
 
 def test_a_builder_of_a_foreign_package_is_refused(line: Any) -> None:
