@@ -1,12 +1,16 @@
 import os
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from conftest import CONFIG, RECORD
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from iterun.errors import StoreError
 from iterun.store.reader import RunView
-from iterun.store.schema import encode
+from iterun.store.schema import Summary, encode
 from iterun.store.writer import RunWriter
 
 EVERYTHING = ("record", "config", "status", "state", "summary")
@@ -55,6 +59,7 @@ BREAKS = {
     "a link to nowhere": lambda path: (path.unlink(), path.symlink_to("nowhere")),
 }
 FILES = ("run.json", "config.json", "status.json", "summary.json")
+ALL_FILES = (*FILES, "iterations.jsonl")
 
 
 @pytest.mark.parametrize("name", FILES)
@@ -70,6 +75,35 @@ def test_an_unreadable_file_is_named_with_a_next_step(make, name, how):
 
     assert str(directory) in caught.value.message
     assert caught.value.hint
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """A run directory, and the bytes of its files."""
+    directory = tmp_path_factory.mktemp("runs") / "run"
+    with RunWriter.create(directory, record=replace(RECORD), config=CONFIG) as writer:
+        writer.append(1, seconds=0.5, metrics={"ppl": 2.5}, labels={"phase": "warm"})
+        writer.summary(Summary(state="running", last={"ppl": 2.5}, best={"i": 1, "value": 2.5}))
+    return directory, {name: (directory / name).read_bytes() for name in ALL_FILES}
+
+
+@settings(max_examples=300)
+@given(
+    name=st.sampled_from(ALL_FILES), at=st.integers(0, 700),
+    cut=st.integers(0, 40), junk=st.binary(max_size=3) | st.sampled_from([b"NaN", b"{", b'"', b"9"]),
+)  # fmt: skip
+def test_a_damaged_file_is_read_or_named(whole, name, at, cut, junk):
+    directory, contents = whole
+    for other, content in contents.items():
+        (directory / other).write_bytes(content)
+    (directory / name).write_bytes(contents[name][:at] + junk + contents[name][at + cut :])
+
+    fault = None
+    try:
+        read_all(directory)
+    except StoreError as error:
+        fault = error
+    assert fault is None or (name in fault.message and fault.hint)
 
 
 @pytest.mark.parametrize("how", ["huge", "a pipe", "a folder", "a link", "a link to nowhere"])
