@@ -89,9 +89,11 @@ def whole(tmp_path_factory):
 
 @settings(max_examples=300)
 @given(
-    name=st.sampled_from(ALL_FILES), at=st.integers(0, 700),
-    cut=st.integers(0, 40), junk=st.binary(max_size=3) | st.sampled_from([b"NaN", b"{", b'"', b"9"]),
-)  # fmt: skip
+    name=st.sampled_from(ALL_FILES),
+    at=st.integers(0, 700),
+    cut=st.integers(0, 40),
+    junk=st.binary(max_size=3) | st.sampled_from([b"NaN", b"{", b'"', b"9"]),
+)
 def test_a_damaged_file_is_read_or_named(whole, name, at, cut, junk):
     directory, contents = whole
     for other, content in contents.items():
