@@ -1,17 +1,15 @@
 """The loop, shown on a procedure that counts to ten: the core knows no more than that."""
 
 import logging
-import math
 import subprocess
 import sys
-from dataclasses import dataclass, field
 
 import pytest
 from core_procedures import Count, Everything, attempt, job
 
 from iterun.core.progress import CheckpointSaved, IterationDone, Remark, RunEnded, RunStarted
 from iterun.core.runner import run
-from iterun.errors import ConfigError, ConfigErrors, DivergedError, StoreError
+from iterun.errors import ConfigError, ConfigErrors, StoreError
 from iterun.store.reader import RunView
 
 BEST = {"metric": "n", "goal": "max"}
@@ -206,69 +204,6 @@ def test_a_directory_that_holds_something_is_refused(tmp_path):
     with pytest.raises(StoreError, match="in use"):
         run(job(Count(), tmp_path))
     assert (tmp_path / "thesis.tex").read_text() == "x"
-
-
-@dataclass(kw_only=True)
-class Ill(Count):
-    values: dict = field(default_factory=dict)
-
-    def step(self, i):
-        super().step(i)
-        return {"n": self.n, "loss": self.values.get(i, 1.0 / i)}
-
-
-@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
-def test_a_metric_that_is_no_number_ends_the_run_as_diverged(tmp_path, value):
-    always = {"share": None}
-
-    outcome = attempt(Ill(values={3: value}), tmp_path / "run", checkpoint=always)
-
-    view = RunView(tmp_path / "run")
-    assert (outcome.state, outcome.reason, outcome.exit_status) == ("diverged", "loss", 3)
-    assert repr(view.iterations()[-1].metrics["loss"]) == repr(value)
-    assert view.checkpoints()[-1] == 2
-    assert "loss is" in view.status.error
-
-
-def test_a_metric_that_may_be_infinite_goes_on(tmp_path):
-    class Ruined(Ill):
-        may_be_infinite = frozenset({"loss"})
-
-    worst = {"metric": "loss", "goal": "min"}
-
-    outcome = attempt(Ruined(values={3: math.inf}), tmp_path / "run", objective=worst)
-
-    assert outcome.state == "completed"
-    assert outcome.summary.best == {"i": 10, "value": 0.1}
-
-
-def test_a_whole_number_beyond_all_floats_is_finite(tmp_path):
-    class Large(Count):
-        def step(self, i):
-            return {"n": 10**400, "x": 1e308, "y": 1e308}
-
-    assert attempt(Large(to=1), tmp_path / "run").state == "completed"
-
-
-def test_a_baseline_can_diverge_too(tmp_path):
-    class Dead(Count):
-        def baseline(self):
-            return {"n": math.nan}
-
-    outcome = attempt(Dead(), tmp_path / "run")
-
-    assert (outcome.state, outcome.iterations) == ("diverged", 0)
-
-
-def test_a_procedure_can_say_that_it_diverged(tmp_path):
-    class Silent(Count):
-        def step(self, i):
-            raise DivergedError("the server failed 20 times", hint="check it")
-
-    outcome = attempt(Silent(), tmp_path / "run")
-
-    assert (outcome.state, outcome.exit_status) == ("diverged", 3)
-    assert outcome.error == "the server failed 20 times\ncheck it"
 
 
 def test_a_procedure_can_complete_the_run(tmp_path):
