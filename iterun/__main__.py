@@ -69,7 +69,8 @@ def _do(line: Line) -> int:
         if line.kind == "systems":
             systems.list_all(None, as_json=line.json)
         else:
-            systems.show(dispatch.chosen(line.words, "task") or "", as_json=line.json)
+            name, folders = dispatch.chosen(line.words, "task"), dispatch.config_dirs(line.words)
+            systems.show(name or "", as_json=line.json, folders=folders)
         return 0
     if line.kind == "unknown":
         from iterun.cli import unknown

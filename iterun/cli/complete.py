@@ -12,7 +12,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from iterun.cli.commands import COMMANDS, FLAGS, HELP
-from iterun.cli.dispatch import chosen
+from iterun.cli.dispatch import chosen, config_dirs
 from iterun.errors import IterunError
 
 if TYPE_CHECKING:
@@ -137,7 +137,7 @@ def _hydra(before: Sequence[str], current: str) -> Iterator[Candidate]:
     if equals and group in _GROUPS:
         yield from _values(key, group, value)
     elif key.startswith("task."):
-        yield from _parameters(chosen(before, "task") or "prune")
+        yield from _parameters(chosen(before, "task") or "prune", config_dirs(before))
     elif key.startswith(("stop.", "checkpoint.")) and not equals:
         yield from _nested(key.partition(".")[0])
     elif not equals:
@@ -164,10 +164,10 @@ def _systems() -> Iterator[Candidate]:
         yield f"task={info.name}", str(info.about.get("iteration", ""))
 
 
-def _parameters(system: str) -> Iterator[Candidate]:
+def _parameters(system: str, folders: Sequence[str]) -> Iterator[Candidate]:
     from iterun.cli.systems import find
 
-    for parameter in find(system).parameters.values():
+    for parameter in find(system, folders).parameters.values():
         yield f"task.{parameter.name}=", parameter.comment
 
 

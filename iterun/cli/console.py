@@ -105,7 +105,7 @@ def _columns(stream: TextIO, *, is_terminal: bool) -> int:
 
 def _takes_unicode(stream: TextIO) -> bool:
     try:
-        "…━▁█".encode(stream.encoding or "ascii")
+        "…━▁█".encode(stream.encoding or "utf-8")  # None: text in memory
     except (UnicodeEncodeError, LookupError):
         return False
     return True

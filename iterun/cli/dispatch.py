@@ -99,6 +99,12 @@ def _kind(words: Sequence[str]) -> Kind:
     return "systems" if "task=" in words else "run"
 
 
+def config_dirs(words: Sequence[str]) -> list[str]:
+    """Folders with groups of the user's own: what --config-dir names."""
+    found = [words[n + 1] for n, word in enumerate(words[:-1]) if word in ("--config-dir", "-cd")]
+    return [*found, *(w.partition("=")[2] for w in words if w.startswith("--config-dir="))]
+
+
 def chosen(words: Sequence[str], key: str) -> str | None:
     """What `key=` is set to on a line, the last time; None: not set, or to nothing."""
     skip = False

@@ -81,14 +81,15 @@ def _comment(item: ast.AnnAssign, lines: list[str]) -> str:
         return " ".join([match[1].strip(), *_following(lines[last + 1 :])])
     above = []
     for line in reversed(lines[: item.lineno - 1]):
-        if not (match := _COMMENT.match(line.strip())):
+        match = _COMMENT.match(line.strip())
+        if not match or len(line) - len(line.lstrip()) != item.col_offset:
             break
         above.append(match[1].strip())
     return " ".join(reversed(above))
 
 
 def _following(lines: list[str]) -> Iterator[str]:
-    """Lines that are nothing but a `#:` comment far to the right go on with the one above."""
+    """Lines that are nothing but a `#:` comment, set in further, go on with the one above."""
     for line in lines:
         match = _COMMENT.match(line.strip())
         if not match or len(line) - len(line.lstrip()) < 8:

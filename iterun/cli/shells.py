@@ -37,8 +37,8 @@ _iterun() {
         fi
     done < <(_ITERUN_COMPLETE=zsh "${words[1]}" "${(@)words[2,CURRENT-1]}" "$PREFIX" 2>/dev/null)
     (( ${#plain} + ${#open} )) || { _files; return }
-    (( ${#plain} )) && compadd -V iterun -l -d plain_about -a plain
-    (( ${#open} )) && compadd -V iterun -S '' -l -d open_about -a open
+    (( ${#plain} == 0 )) || compadd -V iterun -l -d plain_about -a plain
+    (( ${#open} == 0 )) || compadd -V iterun -S '' -l -d open_about -a open
 }
 if [[ ${funcstack[1]} == _iterun ]]; then _iterun "$@"; else compdef _iterun iterun; fi
 """

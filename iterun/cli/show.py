@@ -6,7 +6,7 @@ import time
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from iterun.cli import history, systems, words
+from iterun.cli import history, words
 from iterun.cli.console import Part, Screen, Span, out
 from iterun.cli.figures import age, count, duration, setting, size, value
 from iterun.cli.formats import json_text
@@ -36,6 +36,8 @@ def show(name: str, *, outputs: str | None, whole: bool, as_json: bool) -> None:
         StoreError: no run has the name, or it can't be read.
     """
     if name.startswith("task="):
+        from iterun.cli import systems
+
         systems.show(name.removeprefix("task="), as_json=as_json)
         return
     with Index(paths.outputs_root(outputs)) as index:
@@ -76,6 +78,8 @@ def _section(screen: Screen, title: str, remark: str = "") -> None:
 
 
 def _header(screen: Screen, view: RunView) -> None:
+    from iterun.cli import systems
+
     record, status, state = view.record, view.status, view.state
     summary = view.summary
     iterations = summary.iterations if summary else status.iteration

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from iterun.cli import meanings
@@ -15,6 +16,8 @@ from iterun.config.menu import choices, families, task_files
 from iterun.errors import ConfigError, nearest
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from iterun.config.menu import TaskInfo
 
 _SHORTEST_PROSE = 30  #: cells that a meaning gets at least, beside name and value
@@ -66,14 +69,15 @@ def _about(found: list[TaskInfo], key: str) -> list[str]:
     return [str(info.about.get(key, "")) for info in found]
 
 
-def find(name: str) -> TaskInfo:
-    """The system that `task=name` runs.
+def find(name: str, folders: Sequence[str] = ()) -> TaskInfo:
+    """The system that `task=name` runs, ours or of the user's own folders.
 
     Raises:
         ConfigError: there is none of that name; the nearest are named.
     """
-    found = {info.name: info for info in task_files()}
-    wanted = families().get(name, name)
+    extra = [Path(folder) for folder in folders]
+    found = {info.name: info for info in task_files(extra)}
+    wanted = families(extra).get(name, name)
     if wanted in found:
         return found[wanted]
     close = nearest(name, [*found, *families()])
@@ -100,9 +104,9 @@ def _paper(info: TaskInfo) -> str:
     return f"{about.get('paper', info.name)}{f' ({where})' if where else ''}"
 
 
-def show(name: str, *, as_json: bool = False) -> None:
+def show(name: str, *, as_json: bool = False, folders: Sequence[str] = ()) -> None:
     """A system's page: what it is, its parameters with meaning, value and remark."""
-    info, screen = find(name), out()
+    info, screen = find(name, folders), out()
     if as_json:
         screen.raw(json_text(_object(info)) + "\n")
         return

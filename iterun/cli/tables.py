@@ -88,9 +88,10 @@ def _row(
     parts: list[Part] = [" " * indent]
     room = screen.width - indent
     for n, (column, (cell, style)) in enumerate(zip(columns, cells, strict=True)):
-        text = clip(cell, min(column.width, max(room, 0)))
+        cells_left = min(column.width, max(room, 0))
+        text = clip(cell, cells_left)
         room -= column.width + _GAP
-        blanks = " " * (column.width - width(text))
+        blanks = " " * (cells_left - width(text))
         is_last = n == len(columns) - 1
         if column.right:
             parts += [blanks, Span(text, style)]
