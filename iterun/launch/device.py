@@ -120,17 +120,22 @@ def _device(backend: Mapping[str, Any]) -> str:
             return "cpu"
         built = "" if torch.version.cuda else "; this torch is built without CUDA"
         raise ConfigError(
-            f"backend.device={backend.get('device')}: no GPU can be used here{built}",
+            f"{_typed(backend)}: no GPU can be used here{built}",
             hint="backend=cpu computes on the CPU; `iterun doctor` shows what torch finds",
         )
     number = int(kind.partition(":")[2] or 0) if kind != "auto" and kind else 0
     if number >= torch.cuda.device_count():
         raise ConfigError(
-            f"backend.device={backend.get('device')}: there are {torch.cuda.device_count()} GPUs, "
-            "counted from 0",
+            f"{_typed(backend)}: there are {torch.cuda.device_count()} GPUs, counted from 0",
             hint="backend=gpu takes the first; backend=cpu computes on the CPU",
         )
     return f"cuda:{number}"
+
+
+def _typed(backend: Mapping[str, Any]) -> str:
+    """The device as it was typed, most likely."""
+    device = backend.get("device")
+    return "backend=gpu" if device == "cuda" else f"backend.device={device}"
 
 
 def _usual_dtype(device: str) -> str:

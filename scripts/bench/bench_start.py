@@ -27,7 +27,7 @@ from iterun.core.procedure import Procedure
 class Nothing(Procedure):
     def start(self, run):
         global STARTED
-        STARTED = time.perf_counter()
+        STARTED = time.perf_counter(), time.process_time()
     def length(self):
         return 0
 """
@@ -37,19 +37,20 @@ import json, sys, time
 import numpy, torch
 import nothing_system
 import iterun.data.text, iterun.models.lm
-began = time.perf_counter()
+began = time.perf_counter(), time.process_time()
 from iterun.launch.main import run_line
 run_line(sys.argv[1:], lambda mode: lambda event: None)
-print(json.dumps(nothing_system.STARTED - began))
+print(json.dumps([end - start for end, start in zip(nothing_system.STARTED, began)]))
 """
 EMPTY = """
 import json, time
 import numpy, torch
-began = time.perf_counter()
+began = time.perf_counter(), time.process_time()
 import hydra
 @hydra.main(version_base="1.3", config_path=None)
 def app(config):
-    print(json.dumps(time.perf_counter() - began))
+    ended = time.perf_counter(), time.process_time()
+    print(json.dumps([end - start for end, start in zip(ended, began)]))
 app()
 """
 LINES = {
@@ -58,8 +59,8 @@ LINES = {
 }
 
 
-def seconds(folder: Path, script: str, words: list[str]) -> float:
-    """One start: what the child printed."""
+def seconds(folder: Path, script: str, words: list[str]) -> tuple[float, float]:
+    """One start, as the child printed it: wall time, and time of a core."""
     done = subprocess.run(
         [sys.executable, script, *words],
         cwd=folder,
@@ -67,11 +68,12 @@ def seconds(folder: Path, script: str, words: list[str]) -> float:
         stdout=subprocess.PIPE,
         check=True,
     )
-    return float(json.loads(done.stdout))
+    wall, core = json.loads(done.stdout)
+    return wall, core
 
 
 def main(repeats: int) -> int:
-    """Measure; 1 if the goal is missed."""
+    """Measure in turns, so that a busy moment meets all."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         (folder / "conf/task/bench").mkdir(parents=True)
@@ -79,17 +81,27 @@ def main(repeats: int) -> int:
         (folder / "nothing_system.py").write_text(SYSTEM)
         (folder / "ours.py").write_text(OURS)
         (folder / "empty.py").write_text(EMPTY)
-        times: dict[str, list[float]] = {"empty": [], **{line: [] for line in LINES}}
+        times: dict[str, list[tuple[float, float]]] = {line: [] for line in ("empty", *LINES)}
         for _ in range(repeats):
             times["empty"].append(seconds(folder, "empty.py", []))
             for line, words in LINES.items():
                 times[line].append(seconds(folder, "ours.py", ["--config-dir", "conf", *words]))
-    medians = {line: statistics.median(values) for line, values in times.items()}
-    print(f"{'empty Hydra program':24} {medians['empty'] * 1000:6.0f} ms")
-    for line in LINES:
-        more = medians[line] - medians["empty"]
-        print(f"{line:24} {medians[line] * 1000:6.0f} ms  {more * 1000:+5.0f} ms (goal +100)")
-    return int(any(medians[line] - medians["empty"] > GOAL for line in LINES))
+    return report(times)
+
+
+def report(times: dict[str, list[tuple[float, float]]]) -> int:
+    """Print medians; 1 if the goal is missed."""
+    medians = {line: [statistics.median(of) for of in zip(*values, strict=True)]
+               for line, values in times.items()}  # fmt: skip
+    empty = medians.pop("empty")
+    print(f"{'':24} {'wall':>8} {'core':>8}")
+    print(f"{'empty Hydra program':24} {empty[0] * 1000:5.0f} ms {empty[1] * 1000:5.0f} ms")
+    for line, (wall, core) in medians.items():
+        more = (
+            f"{(wall - empty[0]) * 1000:+.0f} ms wall, {(core - empty[1]) * 1000:+.0f} ms of a core"
+        )
+        print(f"{line:24} {wall * 1000:5.0f} ms {core * 1000:5.0f} ms   {more} (goal +100)")
+    return int(any(wall - empty[0] > GOAL for wall, _ in medians.values()))
 
 
 if __name__ == "__main__":

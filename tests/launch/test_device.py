@@ -61,9 +61,12 @@ def test_cores_are_those_this_process_may_use(monkeypatch: pytest.MonkeyPatch) -
 
 
 @no_gpu
-@pytest.mark.parametrize("name", ["cuda", "gpu", "cuda:1"])
-def test_a_gpu_that_is_not_there_is_an_error_that_names_the_cpu(name: str) -> None:
-    with pytest.raises(ConfigError, match=f"backend.device={name}: no GPU") as caught:
+@pytest.mark.parametrize(
+    ("name", "typed"),
+    [("cuda", "backend=gpu"), ("gpu", "backend.device=gpu"), ("cuda:1", "backend.device=cuda:1")],
+)
+def test_a_gpu_that_is_not_there_names_the_cpu(name: str, typed: str) -> None:
+    with pytest.raises(ConfigError, match=f"{typed}: no GPU") as caught:
         device.place(AUTO | {"device": name})
 
     assert "backend=cpu" in caught.value.hint
