@@ -38,12 +38,16 @@ def imported(path: Path) -> Iterator[tuple[str, ...]]:
     """Every iterun module that the file names, as parts after `iterun`."""
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
-            yield from (tuple(a.name.split("."))[1:] for a in node.names if a.name.startswith("iterun."))
+            yield from (
+                tuple(a.name.split("."))[1:] for a in node.names if a.name.startswith("iterun.")
+            )
         elif isinstance(node, ast.ImportFrom) and node.module == "iterun":
             yield from ((alias.name,) for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("iterun."):
             parts = tuple((node.module or "").split("."))[1:]
-            yield from (((*parts, alias.name) if len(parts) == 1 else parts) for alias in node.names)
+            yield from (
+                ((*parts, alias.name) if len(parts) == 1 else parts) for alias in node.names
+            )
 
 
 def layer_of(path: Path) -> str:
