@@ -30,7 +30,7 @@ class ConfigError(IterunError):
     exit_status = 2
 
 
-class ConfigErrors(ConfigError):
+class ConfigErrors(ConfigError):  # noqa: N818  the plural says what it is
     """Several faults of one config, shown together."""
 
     def __init__(self, errors: Sequence[ConfigError]) -> None:

@@ -1,4 +1,4 @@
-"""Imports point one way: each package may use only the layers listed beside it (docs/architecture.md)."""
+"""Imports point one way: each package may use only the layers named (docs/architecture.md)."""
 
 import ast
 from collections.abc import Iterator
