@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from iterun.config.fit import MisfitError, check_types, fit, fit_all, misfits
@@ -70,6 +70,7 @@ def test_what_does_not_fit_is_refused(value: Any, annotation: Any) -> None:
         fit(value, annotation)
 
 
+@settings(deadline=None)
 @given(SCALARS)
 def test_fitting_again_changes_nothing(value: Any) -> None:
     for annotation in (int, float, str, bool, int | None):

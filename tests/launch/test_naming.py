@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from iterun.launch.naming import id_of, job_id, new_id, system_of
@@ -27,6 +27,7 @@ def test_a_name_of_the_users_gets_a_new_id(name: str) -> None:
     assert id_of(Path(name)) != id_of(Path(name))
 
 
+@settings(deadline=None)
 @given(st.text(), st.integers(0, 10**6))
 def test_a_job_has_the_same_id_each_time_and_looks_like_one(sweep: str, job: int) -> None:
     assert job_id(sweep, str(job)) == job_id(sweep, str(job))
@@ -34,6 +35,7 @@ def test_a_job_has_the_same_id_each_time_and_looks_like_one(sweep: str, job: int
     assert job_id(sweep, str(job)) != job_id(sweep, str(job + 1))
 
 
+@settings(deadline=None)
 @given(st.text(), st.text())
 def test_no_name_of_a_system_leads_out_of_outputs(about: str, choice: str) -> None:
     parts = system_of(about, choice).split("/")
