@@ -82,9 +82,12 @@ class Group(TyperGroup):
 
         Raises:
             ConfigError: an unknown option, a missing or a bad value.
+            BrokenPipeError: nobody reads the output any more.
         """
         try:
             return super().main(*args, **{**settings, "standalone_mode": False})
+        except SystemExit:  # in this mode click leaves by it only when the reader is gone
+            raise BrokenPipeError from None
         except _USAGE as error:
             _refuse(error)
 

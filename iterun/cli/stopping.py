@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from types import FrameType
 
-_HEARD = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR2)
+_HEARD = [s for s in signal.Signals if s.name in ("SIGINT", "SIGTERM", "SIGUSR2")]
 TEXT = "stopping at the next safe point; Ctrl-C again leaves at once"
 
 
