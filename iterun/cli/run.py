@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from iterun.cli.console import err
+from iterun.cli.console import Span, err
 from iterun.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -26,7 +26,12 @@ def run(words: Sequence[str], *, outputs: str | None, quiet: bool, as_json: bool
     from iterun.launch.main import run_line
 
     with Displays(quiet=quiet, as_json=as_json) as displays:
-        return run_line(words, displays.make, outputs)
+        status = run_line(words, displays.make, outputs)
+    if displays.made > 1 and not (quiet or as_json):
+        screen = err()
+        screen.line()
+        screen.line(f"{displays.made} runs:", Span(f"  iterun ls -n {displays.made}", "accent"))
+    return status
 
 
 def resume(words: Sequence[str], *, outputs: str | None, quiet: bool, as_json: bool) -> int:
@@ -75,6 +80,7 @@ class Displays:
     def __init__(self, *, quiet: bool, as_json: bool) -> None:
         self.quiet = quiet
         self.as_json = as_json
+        self.made = 0  #: listeners, one a run
         self._live: list[LiveDisplay] = []
 
     def make(self, mode: str) -> Listener:
@@ -85,10 +91,13 @@ class Displays:
         """
         from iterun.cli import plain
 
+        self.made += 1
         if self.as_json:
             return plain.JsonDisplay()
         if self.quiet:
             return plain.QuietDisplay()
+        if self.made > 1:
+            err().line()
         if not is_lively():
             return plain.PlainDisplay()
         from iterun.cli.live import LiveDisplay

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from iterun.cli.figures import count
 from iterun.store import schema
 
 STYLES = {
@@ -31,7 +30,9 @@ def reason(state: str, why: str | None, iterations: int | None = None) -> str:
     if why is None:
         return ""
     if state == schema.COMPLETED and why == "length":
-        return f"all {count(iterations, 'iteration')}" if iterations else "all iterations"
+        if not iterations:
+            return "all iterations"
+        return "1 iteration" if iterations == 1 else f"all {iterations:,} iterations"
     if state == schema.DIVERGED and why.isidentifier() and why.islower():
         return f"{why} is not a finite number"
     return _REASONS.get(why, why)

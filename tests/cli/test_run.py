@@ -75,6 +75,7 @@ def test_a_sweep_tells_of_each_job(iterun: Any, own: list[str]) -> None:
     assert answer.status == 0
     assert "job 0: task=mine/count task.to=1" in answer.err
     assert answer.err.count("next:") == 2
+    assert answer.err.splitlines()[-1] == "2 runs:  iterun ls -n 2"
     assert len(iterun("ls").lines) == 3
 
 
