@@ -6,7 +6,6 @@ called in the same order, the config is composed once, and what goes wrong is ra
 
 from __future__ import annotations
 
-import logging
 import os
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -18,6 +17,7 @@ from iterun.launch.git import Look
 from iterun.launch.jobs import Jobs, Mode, SweepError
 from iterun.launch.local import discard
 from iterun.launch.naming import register_resolvers
+from iterun.launch.show import show
 from iterun.launch.words import parsed, repeated_flags
 from iterun.store import disk, paths
 
@@ -83,8 +83,8 @@ def _do(hydra: Hydra, parser: ArgumentParser, args: Namespace, jobs: Jobs) -> in
     if args.multirun:
         return _sweep(hydra, args, jobs)
     if args.cfg or args.info or args.hydra_help or args.help or args.shell_completion:
-        with _explained(hydra, args), _logging_as_before():
-            _show(hydra, parser, args)
+        with _explained(hydra, args):
+            show(hydra, parser, args)
         return 0
     return _run(hydra, args, jobs)
 
@@ -220,18 +220,6 @@ def _not_made(error: OSError, directory: Path) -> DiskError:
 
 
 @contextmanager
-def _logging_as_before() -> Iterator[None]:
-    """Take off what Hydra's --info and --hydra-help hang into the root logger."""
-    root = logging.getLogger()
-    level, handlers = root.level, list(root.handlers)
-    try:
-        yield
-    finally:
-        root.setLevel(level)
-        root.handlers[:] = handlers
-
-
-@contextmanager
 def _leaving_nothing(root: Path) -> Iterator[None]:
     """Remove `root` again if it was made for nothing."""
     missing = [folder for folder in (root, *root.parents) if not folder.exists()]
@@ -241,24 +229,3 @@ def _leaving_nothing(root: Path) -> Iterator[None]:
         with suppress(OSError):
             for folder in missing:
                 folder.rmdir()
-
-
-def _show(hydra: Hydra, parser: ArgumentParser, args: Namespace) -> None:
-    if args.hydra_help:
-        # It is composed without config.yaml, so that only Hydra's own settings can be given.
-        args.overrides = [text for text in args.overrides if text.startswith("hydra")]
-        hydra.hydra_help(config_name=args.config_name, args_parser=parser, args=args)
-    elif args.help:
-        hydra.app_help(config_name=args.config_name, args_parser=parser, args=args)
-    elif args.cfg:
-        hydra.show_cfg(
-            config_name=args.config_name,
-            overrides=args.overrides,
-            cfg_type=args.cfg,
-            package=args.package,
-            resolve=args.resolve,
-        )
-    elif args.shell_completion:
-        hydra.shell_completion(config_name=args.config_name, overrides=args.overrides)
-    else:
-        hydra.show_info(args.info, config_name=args.config_name, overrides=args.overrides)
