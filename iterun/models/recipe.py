@@ -93,6 +93,19 @@ class Recipe:
                 hint="task.train=[lora] task.lora_type=lora task.merge=false",
             )
 
+    def check_model(self, module: nn.Module) -> None:
+        """Hold the subsets against a model; it may be without weights.
+
+        Raises:
+            ConfigError: it has no parameter of any of them.
+        """
+        always = {"head", "lora"} & set(self.train)
+        if not always and not any(small_parameters(module, subset) for subset in self.train):
+            raise ConfigError(
+                f"task.train=[{','.join(self.train)}] trains nothing: the model has none of these",
+                hint="Llama-like models have no biases; add norm, as in task.train=[biases,norm]",
+            )
+
     def as_text(self) -> dict[str, str]:
         """What a file of trained values says of its adapters."""
         return {

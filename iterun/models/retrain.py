@@ -16,7 +16,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from iterun.errors import ConfigError
 from iterun.models.recipe import (
     SUBSETS,
     Recipe,
@@ -40,9 +39,6 @@ class Retrainer:
         recipe: what and how.
         masks: of its pruned layers, by name within `root`; bool, True = kept.
         generator: draws the adapters' A.
-
-    Raises:
-        ConfigError: the subsets hold no parameter of this module.
     """
 
     def __init__(
@@ -60,12 +56,6 @@ class Retrainer:
         chosen = [subset for subset in SUBSETS if subset in recipe.train]
         groups = {subset: self._switch_on(subset, generator) for subset in chosen}
         self._parameters = {name: p for group in groups.values() for name, p in group.items()}
-        if not self._parameters:
-            asked = ",".join(recipe.train)
-            raise ConfigError(
-                f"task.train=[{asked}] trains nothing: the model has no such parameters",
-                hint="Llama-like models have no biases; add norm, as in task.train=[biases,norm]",
-            )
         self.values = {name: _float32(p) for name, p in self._parameters.items()}
         self._optimizer = torch.optim.AdamW(
             [
@@ -197,7 +187,7 @@ def recomputed(blocks: Iterable[nn.Module]) -> Iterator[None]:
     changed = list(blocks)
     for block in changed:
         forward = partial(checkpoint, block.forward, use_reentrant=False)
-        block.forward = forward  # type: ignore[method-assign]
+        block.forward = forward
     try:
         yield
     finally:

@@ -19,6 +19,7 @@ from torch import nn
 
 from iterun.errors import ConfigError
 from iterun.models.blocks import find_blocks
+from iterun.models.memory import give_back
 from iterun.models.sequential import advance, block_inputs, outside_names, tied_head
 from iterun.models.weights import WeightFiles, read_tensors
 
@@ -64,18 +65,19 @@ class StreamedCausalLM:
         block = self._blocks[name]
         keys = {f"{name}.{key}": key for key in block.state_dict()}
         if b in self.changed:
-            pairs = [(key, key) for key in keys]
-            tensors = read_tensors(self.changed[b], pairs, self.device, self.dtype)
+            pairs = zip(keys, keys, strict=True)
+            found = read_tensors(self.changed[b], pairs, self.device, self.dtype)
         else:
-            tensors = self.files.read(keys, self.device, self.dtype)
-        block.load_state_dict({keys[key]: tensors[key] for key in keys}, assign=True)
+            found = self.files.read(keys, self.device, self.dtype)
+        block.load_state_dict({keys[key]: tensor for key, tensor in found.items()}, assign=True)
         if self.after_load is not None:
             self.after_load(b, block)
-        return block.eval().requires_grad_(requires_grad=False)
+        return block.eval().requires_grad_(False)
 
     def release(self, b: int, saved: Path | None = None) -> None:
-        """Take block b's weights out of memory; from now on they are those of the file `saved`."""
+        """Take block b's weights away; from now on they are those of the file `saved`."""
         self._blocks[self.block_names[b]].to("meta")
+        give_back()
         if saved is not None:
             self.changed[b] = saved
 
@@ -199,7 +201,7 @@ def _without_weights(config: Any, dtype: torch.dtype) -> Any:
         ):
             # Rotary embeddings: made from the config alone.
             setattr(parent, child_name, type(child)(config=config))
-    return module.eval().requires_grad_(requires_grad=False)
+    return module.eval().requires_grad_(False)
 
 
 def _children(module: nn.Module) -> list[tuple[nn.Module, str, nn.Module]]:

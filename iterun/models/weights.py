@@ -9,7 +9,7 @@ from iterun.errors import ConfigError
 from iterun.models.snapshot import INDEX, WEIGHTS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
     from pathlib import Path
 
     import torch
@@ -60,7 +60,7 @@ class WeightFiles:
 
 
 def read_tensors(
-    path: Path, pairs: Sequence[tuple[str, str]], device: torch.device, dtype: torch.dtype
+    path: Path, pairs: Iterable[tuple[str, str]], device: torch.device, dtype: torch.dtype
 ) -> dict[str, Tensor]:
     """Copies of tensors of one safetensors file, given as (name, key in the file)."""
     from safetensors import safe_open

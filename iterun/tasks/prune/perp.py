@@ -182,7 +182,7 @@ class Perp(Procedure):
                 f"task.cycles={self.cycles} needs a sparsity to divide and adapters to merge",
                 hint="task.pattern=unstructured task.merge=true, or task.cycles=1",
             )
-        if self.steps < self.cycles:
+        if 0 < self.steps < self.cycles:
             yield ConfigError(
                 f"task.cycles={self.cycles} cycles cannot share {self.steps} steps",
                 hint=f"at least task.steps={self.cycles}",
@@ -220,6 +220,8 @@ class Perp(Procedure):
                     f"divide by {pattern.m}",
                     hint="choose task.pattern=unstructured",
                 )
+        if self.mode != "none":
+            self._settings(Recipe).check_model(self.source.module)
         self.n_prunable = sum(weight.numel() for weight in weights.values())
         self.n_parameters = sum(p.numel() for p in self.source.module.parameters())
 
