@@ -1,4 +1,4 @@
-"""The order of the pass decides the masks; compared with the published order, written out plainly."""
+"""The order of the pass decides the masks; compared with the published one, written out."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def plainly(module, blocks, prune_layer):
     for block in blocks:
         inputs = {name: [] for name in layers_of(block)}
         handles = [
-            layer.register_forward_hook(lambda m, a, o, name=name: inputs[name].append(a[0]))
+            layer.register_forward_hook(lambda m, a, o, found=inputs[name]: found.append(a[0]))
             for name, layer in layers_of(block).items()
         ]
         for x in hidden:
@@ -136,7 +136,7 @@ def test_later_blocks_see_the_pruned_ones():
 
 def test_rows_describe_every_matrix():
     """change = |W - W'| / |W|: half of the entries gone, so the norm of what is gone."""
-    module = opt()
+    module = opt().requires_grad_(False)
     dense = {name: weight.clone() for name, weight in module.named_parameters()}
 
     pruned = prune(module, criterion="magnitude")

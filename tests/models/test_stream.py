@@ -101,7 +101,7 @@ def test_what_is_outside_of_the_blocks_is_the_same_as_in_memory(pair):
 
 
 def test_a_saved_block_takes_the_place_of_the_files_own(pair, tmp_path):
-    module, streamed = pair
+    _, streamed = pair
     name = streamed.block_names[0]
     zeros = {f"{name}.{k}": torch.zeros_like(v) for k, v in streamed.load(0).state_dict().items()}
     save_file(zeros, tmp_path / "block.safetensors")
@@ -123,7 +123,7 @@ def test_half_precision_on_disk_is_computed_in_the_asked_dtype(tmp_path):
 
 
 def test_files_saved_from_the_base_model_lack_its_prefix_and_are_read(pair, tmp_path):
-    module, streamed = pair
+    _, streamed = pair
     wanted = streamed.losses(IDS, quietly)
     tensors = {
         k: v for path in tmp_path.glob("model-*.safetensors") for k, v in load_file(path).items()
