@@ -49,6 +49,7 @@ class Keeper:
     ) -> None:
         self.saved: int | None = None  #: the iteration after which the newest one was taken
         self.seconds_before = 0.0  #: of earlier attempts
+        self.inside = False  #: what was restored lies inside an iteration that is not done yet
         self.inner_seconds = 0.0  #: spent in the unfinished iteration before the resume
         self._inner_files: list[str] = []
         self.writer = writer
@@ -74,8 +75,12 @@ class Keeper:
             self.save(i)
 
     def save(self, i: int) -> None:
-        """Take the checkpoint after iteration i, unless it is there."""
-        if self.saved != i:
+        """Take the checkpoint after iteration i, unless it is there.
+
+        Before the first step of a resume inside an iteration there is none to take: the state is
+        no longer that after i, and the inner checkpoint stands.
+        """
+        if self.saved != i and not self.inside:
             self._tally.score(i)
             stale, self._inner = self._inner, None
             self._take(i, None, stale=stale if stale != i else None)
@@ -109,7 +114,7 @@ class Keeper:
 
     def go_on_inside(self, i: int, inner: Mapping[str, Any]) -> None:
         """Take up the unfinished iteration i: what it gathered up to the safe point."""
-        self._inner = i
+        self._inner, self.inside = i, True
         self.inner_seconds, self._inner_files = inner["seconds"], list(inner["files"])
         for name, rows in inner["rows"]:
             self.writer.append_rows(name, i, rows)
@@ -120,9 +125,9 @@ class Keeper:
     def take_files(self) -> list[str]:
         """The artifacts of the iteration that is being recorded; the next one starts without."""
         files = self.writer.files()
-        if self._inner_files or self.inner_seconds:
+        if self.inside:
             files = list(dict.fromkeys(self._inner_files + files))
-            self._inner_files, self.inner_seconds = [], 0.0
+            self._inner_files, self.inner_seconds, self.inside = [], 0.0, False
         return files
 
     def _take(self, number: int, inner: dict[str, Any] | None, *, stale: int | None = None) -> None:

@@ -98,7 +98,9 @@ class Engine:
         try:
             self.writer.start_heartbeat()
             ending = self._begin() or self._loop()
-            if ending.state == "completed":
+            if ending.state == "completed" and self.keeper.inside:
+                self._tell_no_result(ending.reason)
+            elif ending.state == "completed":
                 result = plain_result(self.job.procedure.result())
         except (Left, GivenUp):
             ending = self._given_up()
@@ -195,11 +197,15 @@ class Engine:
         """A signal, or stop.seconds inside an iteration: a state in between has no result."""
         if self.signals.caught:
             return self._interrupted()
-        self.handle.warn(
-            "stop.seconds came inside an iteration, so that the run has no result yet: "
-            f"iterun resume {self.writer.record.id} computes it from the last whole one"
-        )
+        self._tell_no_result("seconds")
         return Ending("completed", "seconds")
+
+    def _tell_no_result(self, reason: str | None) -> None:
+        self.handle.warn(
+            f"the run ended inside iteration {self.tally.i + 1} (stop rule: {reason}), so that it "
+            f"has no result yet: `iterun resume {self.writer.record.id}@{max(self.tally.i, 0)}` "
+            "computes it from the last whole one"
+        )
 
     def _end(self, ending: Ending, result: Mapping[str, Any]) -> Outcome:
         summary = self.tally.summary(

@@ -1,12 +1,14 @@
 """Going on equals never having stopped, bit for bit; what came later is moved aside and told."""
 
 import json
+import os
+import signal
 
 import pytest
 from core_procedures import ALL, Count, Everything, Slow, attempt, job, story
 
 from iterun.core import resume
-from iterun.core.progress import RunStarted
+from iterun.core.progress import Remark, RunStarted
 from iterun.core.runner import run
 from iterun.errors import ConfigError, StoreError
 from iterun.store import checkpoint
@@ -253,3 +255,36 @@ def test_safe_points_take_no_more_checkpoints_than_their_share(tmp_path, clock):
     attempt(Slow(to=1, inner=6, safe=True, hook=hook), tmp_path / "run", **settings)
 
     assert saved == [(0,), (0,), (0, 1), (0, 1), (0, 1), (0, 1)]
+
+
+def cut_inside_3(directory):
+    hook = hook_that_stops((3, 3))
+    attempt(Slow(to=3, safe=True, hook=hook), directory, checkpoint={"share": None})
+    assert checkpoint.load(directory, 3)["procedure"] == {"n": 12, "j": 2}
+
+
+def test_a_signal_before_the_first_step_leaves_an_inner_checkpoint_alone(tmp_path):
+    class Signalled(Slow):
+        def start(self, run):
+            super().start(run)
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    cut_inside_3(tmp_path)
+
+    assert attempt(Signalled(to=3), tmp_path).state == "interrupted"
+
+    assert checkpoint.load(tmp_path, 3)["procedure"] == {"n": 12, "j": 2}
+    assert attempt(Slow(to=3, safe=True), tmp_path).summary.last["n"] == 15
+
+
+def test_a_rule_that_holds_inside_an_iteration_tells_that_there_is_no_result(tmp_path):
+    cut_inside_3(tmp_path)
+    events = []
+
+    outcome = attempt(Slow(to=2), tmp_path, listener=events.append)
+
+    assert (outcome.state, outcome.reason, outcome.summary.result) == ("completed", "length", {})
+    (remark,) = [event.text for event in events if isinstance(event, Remark)]
+    assert "`iterun resume abcd1234@2` computes it" in remark
+    at_2 = resume.plan(tmp_path, 2)
+    assert attempt(Slow(to=2), tmp_path, resume_from=at_2).summary.result == {"counted": 10}
