@@ -126,7 +126,7 @@ def show(
 
     Examples:
       iterun show @-1
-      iterun show 3f9a@7
+      iterun show k3fa@7
       iterun show task=prune/perp
     """
     from iterun.cli import show as page
@@ -150,12 +150,14 @@ def resume(
 ) -> None:
     """Go on with a run that was stopped, killed, or ended early, from its newest checkpoint.
 
+    RUN@7 goes back to iteration 7, or to the last checkpoint before it.
+
     What comes out is equal, bit for bit on a CPU, to a run that was never interrupted. Lines of
     iterations that are done again are moved to iterations.dropped-N.jsonl.
 
     Examples:
       iterun resume @-1
-      iterun resume 3f9a stop.iterations=200
+      iterun resume k3fa stop.iterations=200
     """
     from iterun.cli import run
 

@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 
 _HUB = "https://huggingface.co"
 _TIMEOUT = 3.0  #: seconds for the hub to answer
-_NEEDED = ("torch", "transformers", "hydra-core", "safetensors", "tokenizers")
-_EXTRAS = {"datasets": "hub", "accelerate": "hub", "gguf": "gguf"}
+_NEEDED = ("torch", "transformers", "hydra-core", "safetensors", "tokenizers", "gguf")
+_EXTRAS = {"datasets": "hub", "accelerate": "hub"}
 _LEAST_FREE = 2e9  #: bytes, below which a disk is said to be nearly full
 _MOST_FILES = 200_000  #: of a cache that are counted
 

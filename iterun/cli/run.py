@@ -49,26 +49,21 @@ def resume(words: Sequence[str], *, outputs: str | None, quiet: bool, as_json: b
     from iterun.store import paths
     from iterun.store.index import Index
 
-    names = [word for word in words if "=" not in word]
-    overrides = [word for word in words if "=" in word]
+    names = [word for word in words if "=" not in word or os.path.isdir(word)]
+    overrides = [word for word in words if word not in names]
     if not names:
         raise ConfigError(
             "resume needs a run", hint="as in iterun resume @-1; `iterun ls` lists them"
         )
     with Index(paths.outputs_root(outputs)) as index:
         found = [index.resolve(name) for name in names]
-    for name, (directory, iteration) in zip(names, found, strict=True):
-        if iteration is not None:
-            raise ConfigError(
-                f"resume {name}: a run goes on from its newest checkpoint, from no other",
-                hint=f"iterun resume {directory.name.rpartition('-')[2]}",
-            )
     from iterun.launch.local import resume as go_on
 
     statuses = []
     with Displays(quiet=quiet, as_json=as_json) as displays:
-        for directory, _ in found:
-            statuses.append(go_on(directory, overrides, displays.make).exit_status)
+        for directory, iteration in found:
+            outcome = go_on(directory, overrides, displays.make, iteration)
+            statuses.append(outcome.exit_status)
             if statuses[-1] > 128:  # a signal was meant for all of them
                 break
     return next((status for status in statuses if status), 0)

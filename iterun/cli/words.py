@@ -51,5 +51,5 @@ def next_steps(state: str, run: str, system: str = "") -> list[str]:
 
 
 def run_word(run: str) -> str:
-    """A run's id as it can be typed: ours are hex; any other is quoted."""
+    """A run's id as it can be typed: ours are lower-case letters and digits; others are quoted."""
     return run if run.isascii() and run.replace("-", "").isalnum() else repr(run)

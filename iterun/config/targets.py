@@ -82,8 +82,9 @@ def locate_builder(target: object, key: str) -> Callable[..., Any]:
             hint=f'give the package an entry point: [project.entry-points."{ENTRY_POINTS}"]',
         )
     found = locate_target(target, key)
-    if not callable(found):
-        raise ConfigError(f"{key}._target_={target} can't be called", hint=_HINT.format(key=key))
+    # What a module of ours has merely imported is no builder: find_spec would import anything.
+    if not callable(found) or not _may_build(f"{getattr(found, '__module__', None)}."):
+        raise ConfigError(f"{key}._target_={target} is no builder", hint=_HINT.format(key=key))
     return found  # type: ignore[no-any-return]  # it comes out of a foreign module
 
 

@@ -209,7 +209,7 @@ def calibration_windows(
 
 def fingerprint(settings: Mapping[str, Any]) -> str | None:
     """What tells one text from another, before it is built; None: the settings themselves do."""
-    if settings.get("name") == "pydoc":
+    if settings.get("name") == "pydoc" and "path" not in settings:
         return pydoc().fingerprint
     if settings.get("path"):
         known = {key: settings[key] for key in ("path", "dev", "test") if key in settings}

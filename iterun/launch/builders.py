@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from iterun.config.targets import locate_builder
@@ -10,6 +11,23 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from iterun.types import Placement
+
+
+#: settings of models and texts that may name a file or a folder
+_PATHS = frozenset({"path", "folder", "dev", "test"})
+FILE = "file:"  # a task's parameter that names a file
+
+
+def with_absolute_paths(config: Mapping[str, Any]) -> dict[str, Any]:
+    """The config with every file that is there named in full, so that a resume finds it again."""
+    found = dict(config)
+    for role, node in built(config).items():
+        found[role] = {key: _absolute(v) if key in _PATHS else v for key, v in node.items()}
+    found["task"] = {
+        key: FILE + _absolute(value.removeprefix(FILE)) if _names_file(value) else value
+        for key, value in config["task"].items()
+    }
+    return found
 
 
 def builders(config: Mapping[str, Any], place: Placement) -> dict[str, Callable[..., Any]]:
@@ -38,6 +56,18 @@ def settings_of(node: Mapping[str, Any]) -> dict[str, Any]:
 def is_model(node: Mapping[str, Any]) -> bool:
     """Whether the node builds a model: it says what it serves as, or its builder is of ours."""
     return "kinds" in node or str(node["_target_"]).startswith("iterun.models.")
+
+
+def _names_file(value: object) -> bool:
+    return isinstance(value, str) and value.startswith(FILE)
+
+
+def _absolute(value: Any) -> Any:
+    """A path that is there, from the root; anything else as it is."""
+    if not isinstance(value, str) or not value:
+        return value
+    path = Path(value).expanduser()
+    return str(path.absolute()) if path.exists() else value
 
 
 def _builder(role: str, node: Mapping[str, Any], place: Placement) -> Callable[..., Any]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from iterun.core import runner
 from iterun.core.job import Job
 from iterun.errors import ConfigError
-from iterun.launch.builders import builders
+from iterun.launch.builders import builders, with_absolute_paths
 from iterun.launch.check import checked
 from iterun.launch.git import Look
 from iterun.launch.record import record
@@ -56,6 +56,7 @@ def launch(
     with look or Look(Path.cwd()) as look:
         procedure, place = checked(config, experiment=experiment, extra=extra)
         commit, patch = look.state()
+    config = with_absolute_paths(config)
     job = Job(
         procedure=procedure,
         config=config,

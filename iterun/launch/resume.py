@@ -12,12 +12,15 @@ from iterun.core import resume as core_resume
 from iterun.core import runner
 from iterun.core.job import Job
 from iterun.core.procedure import Procedure
+from iterun.core.progress import Remark
 from iterun.core.retention import CheckpointSettings
 from iterun.core.stop import StopSettings
 from iterun.errors import ConfigError, StoreError, nearest, raise_all
 from iterun.launch import device
 from iterun.launch.builders import builders
 from iterun.launch.check import parameters
+from iterun.launch.record import versions
+from iterun.launch.signature import signature
 from iterun.store.reader import RunView
 
 if TYPE_CHECKING:
@@ -33,7 +36,10 @@ MAY_CHANGE = ("stop", "checkpoint")
 
 
 def resume(
-    directory: Path, overrides: Sequence[str], make_listener: Callable[[str], Listener]
+    directory: Path,
+    overrides: Sequence[str],
+    make_listener: Callable[[str], Listener],
+    iteration: int | None = None,
 ) -> Outcome:
     """Go on with the run in `directory` from its newest checkpoint.
 
@@ -41,15 +47,22 @@ def resume(
         directory: of a run that is not running.
         overrides: of `stop` and `checkpoint`, as on the command line.
         make_listener: called with "resume" once all is in order.
+        iteration: go on from this one, or the last one before it that has a checkpoint.
 
     Raises:
-        ConfigError: an override of anything else: that would be another run.
+        ConfigError: an override of anything else: that would be another run; the model or text
+            isn't what it was.
         StoreError: the run is alive, or what it wrote can't be read.
     """
     view = RunView(directory)
     was, config = view.record, changed(view.config, overrides, view.record)
     place = _same_place(config["backend"] or {}, was)
     procedure = instantiate(config["task"]["_target_"], parameters(config["task"]), Procedure)
+    resume_from = core_resume.plan(directory, iteration)
+    _refuse_other_content(config, place, was)
+    listener = make_listener("resume")
+    if changes := _other_versions(was):
+        listener(Remark(f"other versions than before: {changes}; numbers may differ"))
     job = Job(
         procedure=procedure,
         config=config,
@@ -60,8 +73,8 @@ def resume(
         stop=config["stop"] or {},
         checkpoint=config["checkpoint"] or {},
         objective=config["task"].get("objective"),
-        listener=make_listener("resume"),
-        resume_from=core_resume.plan(directory),
+        listener=listener,
+        resume_from=resume_from,
     )
     return runner.run(job)
 
@@ -77,6 +90,11 @@ def changed(config: Mapping[str, Any], overrides: Sequence[str], was: RunRecord)
             raise StoreError(
                 f"config.json of {was.id} has no {node}", hint="it was damaged; run it anew"
             )
+    if "_target_" not in config["task"]:
+        raise StoreError(
+            f"config.json of {was.id} does not say which class its task is",
+            hint="it was damaged; run it anew",
+        )
     nodes = {name: dict(config[name]) for name in MAY_CHANGE}
     found = [fault for text in overrides for fault in _apply(text, nodes, was)]
     objective = config["task"].get("objective")
@@ -134,6 +152,27 @@ def _a_fork(text: str, was: RunRecord) -> ConfigError:
         f"{text} would make a fork of {was.id}, another run: only stop.* and checkpoint.* may "
         "change when a run goes on",
         hint=f"resume it without {text.partition('=')[0]}, or start anew: {line}",
+    )
+
+
+def _refuse_other_content(config: Mapping[str, Any], place: Placement, was: RunRecord) -> None:
+    """Going on with another model or text would make one record of two runs."""
+    if signature(config, place) == was.signature:
+        return
+    line = shlex.join(was.command or ["iterun", f"task={was.system}"])
+    raise ConfigError(
+        f"the model or the text of {was.id} is not what it was when the run began",
+        hint=f"bring it back, or start anew: {line}",
+    )
+
+
+def _other_versions(was: RunRecord) -> str:
+    """Packages whose version has changed since: "torch 2.13.0 -> 2.14.1, ..."; empty if none."""
+    now = versions()
+    return ", ".join(
+        f"{name} {version} -> {now.get(name, 'gone')}"
+        for name, version in was.packages.items()
+        if now.get(name) != version
     )
 
 

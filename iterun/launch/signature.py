@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from iterun.config.targets import locate_builder
-from iterun.launch.builders import built, settings_of
+from iterun.launch.builders import FILE, built, settings_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,9 +22,10 @@ if TYPE_CHECKING:
 
 LENGTH = 16  # hex digits
 #: settings that say where something is or how it is called; the fingerprint stands for them
-_WHERE = frozenset({"name", "kinds", "id", "revision", "folder", "path", "package", "asset"})
+_WHERE = frozenset(
+    {"name", "kinds", "id", "revision", "folder", "path", "package", "asset", "dev", "test"}
+)
 _NO_NUMBERS = frozenset({"about", "objective"})
-_FILE = "file:"
 
 
 def signature(config: Mapping[str, Any], place: Placement) -> str:
@@ -55,9 +56,9 @@ def _part(role: str, node: Mapping[str, Any]) -> dict[str, Any]:
 
 def _by_content(value: Any) -> Any:
     """`file:PATH` as the hash of that file, if it is there; anything else as it is."""
-    if isinstance(value, str) and value.startswith(_FILE):
-        path = Path(value.removeprefix(_FILE)).expanduser()
+    if isinstance(value, str) and value.startswith(FILE):
+        path = Path(value.removeprefix(FILE)).expanduser()
         if path.is_file():
             with path.open("rb") as file:
-                return _FILE + hashlib.file_digest(file, "sha256").hexdigest()
+                return FILE + hashlib.file_digest(file, "sha256").hexdigest()
     return value

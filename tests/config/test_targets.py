@@ -93,5 +93,11 @@ def test_a_package_offers_builders_by_an_entry_point(tmp_path: Path) -> None:
     (metadata / "entry_points.txt").write_text("[iterun]\nown = own_targets\n")
 
     assert locate_builder("own_targets.build", "data")(a=1) == {"a": 1}
-    with pytest.raises(ConfigError, match="can't be called"):
+    with pytest.raises(ConfigError, match="is no builder"):
         locate_builder("own_targets.number", "data")
+
+
+@pytest.mark.parametrize("name", ["data.hub_text.find_spec", "data.cache.Path", "models.lm.Any"])
+def test_what_a_module_merely_imports_is_no_builder(name: str) -> None:
+    with pytest.raises(ConfigError, match="is no builder"):
+        locate_builder(f"iterun.{name}", "data")

@@ -101,3 +101,46 @@ def test_a_damaged_config_is_said_to_be_one(short: Path) -> None:
 
     with pytest.raises(StoreError, match=r"config\.json"):
         go_on(short)
+
+
+def test_a_run_goes_back_to_an_iteration_asked_for(short: Path) -> None:
+    resume(short, ["stop.iterations=3"], lambda mode: lambda event: None, iteration=1)
+
+    kept = [line.i for line in RunView(short).iterations()]
+    assert kept[-1] == 3
+    assert len(kept) == len(set(kept))
+    assert list(short.glob("iterations.dropped-2.jsonl"))
+
+
+def test_a_config_without_its_class_is_said_to_be_damaged(short: Path) -> None:
+    config = json.loads((short / "config.json").read_bytes())
+    del config["task"]["_target_"]
+    (short / "config.json").write_text(json.dumps(config))
+
+    with pytest.raises(StoreError, match="does not say which class"):
+        go_on(short)
+
+
+def test_a_run_does_not_go_on_with_another_text(
+    line: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine.txt").write_text("one text " * 99)
+    line("task=mine/count", "task.to=6", "stop.iterations=2", "data=text", "data.path=mine.txt")
+    (tmp_path / "mine.txt").write_text("another text " * 99)
+
+    with pytest.raises(ConfigError, match="is not what it was"):
+        go_on(line.runs[0])
+
+    assert RunView(line.runs[0]).config["data"]["path"] == str(tmp_path / "mine.txt")
+
+
+def test_other_versions_are_remarked(short: Path) -> None:
+    record = json.loads((short / "run.json").read_bytes())
+    record["packages"]["torch"] = "0.1"
+    (short / "run.json").write_text(json.dumps(record))
+    heard: list[Any] = []
+
+    resume(short, ["stop.iterations=3"], lambda mode: heard.append)
+
+    assert "torch 0.1 -> " in str(heard[0])
