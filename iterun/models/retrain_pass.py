@@ -111,9 +111,11 @@ class RetrainPass:
 
     def _begin(self, cycle: int, masks: Mapping[str, Tensor]) -> None:
         """Switch on what is trained, with a fresh optimizer."""
-        device = self.run.device
-        order = prunable_weights(self.source.module)  # a file may give them in another
-        layers = {name.removesuffix(".weight"): masks[name].to(device) for name in order}
+        weights = prunable_weights(self.source.module)  # a file may give them in another order
+        layers = {
+            name.removesuffix(".weight"): masks[name].to(weight.device)
+            for name, weight in weights.items()
+        }
         steps = self.recipe.steps
         begin, self.cycle_end = (steps * c // self.cycles for c in (cycle, cycle + 1))
         recipe = replace(self.recipe, steps=self.cycle_end - begin)
