@@ -3,8 +3,9 @@
     python scripts/make_golden.py [FAMILY/SYSTEM...]
 
 tests/golden/<family>/<system>.jsonl opens with how the run is made, {"line": [...], "tolerance":
-relative}, and holds an iteration a line: number, metrics, labels. Here the first line is kept and the
-others are computed again; tests/test_golden.py compares. A commit that does this says what changed.
+relative}, and holds an iteration a line: number, metrics, labels. Here the first line is kept and
+the others are computed again; tests/test_golden.py compares. A commit that does this says what
+changed.
 """
 
 from __future__ import annotations

@@ -158,8 +158,8 @@ def _apply(
                 form = "lora"
             weight = module.get_submodule(layer).weight
             scale = float(recipe["lora_alpha"]) / int(recipe["lora_r"])
-            mask = None if form == "lora" else masks[f"{layer}.weight"]
-            factors = value, values[f"{layer}.lora_B"]
+            mask = None if form == "lora" else masks[f"{layer}.weight"].to(weight.device)
+            factors = value.to(weight.device), values[f"{layer}.lora_B"].to(weight.device)
             weight.copy_(
                 effective_weight(weight, mask, *factors, None if form == "scale_lora" else scale)
             )

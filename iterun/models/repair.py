@@ -58,7 +58,8 @@ class Task:
         with torch.no_grad():
             for x, y in zip(torch.split(self.hidden, 1), torch.split(self.targets, 1), strict=True):
                 got = run_block(self.block, x, self.kwargs)
-                total += float((got.float() - y.float()).square().double().sum())
+                error = got.float().to(y.device) - y.float()
+                total += float(error.square().double().sum())
         return total / self.targets.numel()
 
     def losses(self, step: int, rows: int, size: int) -> Iterator[Tensor]:
@@ -71,7 +72,8 @@ class Task:
         for part in torch.split(chosen, size):
             got = run_block(self.block, self.hidden[part], self.kwargs)
             wanted = self.targets[part]
-            yield (got.float() - wanted.float()).square().sum() / (wanted[0].numel() * rows)
+            error = got.float() - wanted.float().to(got.device)
+            yield error.square().sum() / (wanted[0].numel() * rows)
 
 
 def repair(

@@ -208,7 +208,7 @@ def text_losses(module: nn.Module, ids: Tensor, is_text: Tensor, size: int) -> I
     for part, real in zip(torch.split(ids, size), torch.split(is_text, size), strict=True):
         mask = None if real.all() else real.long()
         logits = module(input_ids=part, attention_mask=mask, use_cache=False).logits[:, :-1]
-        targets = part[:, 1:].masked_fill(~real[:, 1:], -100)
+        targets = part[:, 1:].masked_fill(~real[:, 1:], -100).to(logits.device)
         yield (
             F.cross_entropy(logits.flatten(0, 1).float(), targets.flatten(), reduction="sum")
             / total
