@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from iterun.core.progress import CheckpointSaved, Listener
 from iterun.core.retention import CheckpointSettings, Schedule, kept
 from iterun.core.run import Gathered
+from iterun.errors import StoreError
 from iterun.ops import rng
 from iterun.store import checkpoint
 
@@ -165,4 +166,13 @@ class Keeper:
             checkpoint.delete(directory, i)
             self._tally.scores.pop(i, None)
         if gone:
-            checkpoint.collect(directory)
+            self._collect()
+
+    def _collect(self) -> None:
+        """Free what no checkpoint needs; one that can't be read is no reason to end a run."""
+        try:
+            checkpoint.collect(self.writer.directory)
+        except StoreError as error:
+            self._run.warn(
+                f"files that no checkpoint needs stay until this folder is gone: {error.message}"
+            )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from iterun.core.keeper import FORMAT
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from iterun.core.keeper import Keeper
     from iterun.core.stop import StopRules
+    from iterun.store.writer import RunWriter
 
 FROM_THE_BEGINNING = -1
 
@@ -62,34 +63,47 @@ def plan(directory: Path, iteration: int | None = None) -> int:
     return max((k for k in numbers if iteration is None or k <= iteration), default=-1)
 
 
-def load(directory: Path, k: int) -> tuple[int, dict[str, Any] | None, list[str]]:
-    """Checkpoint k, or the newest readable one before it.
+@dataclass(frozen=True)
+class Found:
+    """The checkpoint that is gone on from."""
 
-    Returns:
-        The iteration it belongs to, its state (None: from the beginning), and remarks on those
-        that could not be read.
+    k: int  #: its number
+    state: dict[str, Any] | None = None  #: None: from the beginning
+    unreadable: Mapping[int, StoreError] = field(default_factory=dict)  #: newer ones, by number
+
+    @property
+    def done(self) -> int:
+        """The last iteration that is done in it."""
+        return FROM_THE_BEGINNING if self.state is None else int(self.state["done"])
+
+    @property
+    def inner(self) -> Mapping[str, Any] | None:
+        """What the iteration that it lies in gathered up to there."""
+        return self.state["inner"] if self.state else None
+
+
+def load(directory: Path, k: int) -> Found:
+    """Checkpoint k, or the newest readable one before it.
 
     Raises:
         StoreError: none can be read, or it is of a later version's format.
     """
-    notes: list[str] = []
-    first: StoreError | None = None
+    unreadable: dict[int, StoreError] = {}
     for candidate in _newest_first(directory, k):
         try:
             state = checkpoint.load(directory, candidate)
         except StoreError as error:
-            notes.append(f"checkpoint {candidate} is left aside: {error.message}")
-            first = first or error
+            unreadable[candidate] = error
             continue
         if state.get("format", 0) > FORMAT:
             raise StoreError(
                 f"checkpoint {candidate} of {directory.name} was written by a newer iterun",
                 hint="pip install -U iterun",
             )
-        return candidate, state, notes
-    if first is not None:
-        raise first
-    return FROM_THE_BEGINNING, None, notes
+        return Found(candidate, state, unreadable)
+    if unreadable:
+        raise unreadable[max(unreadable)]
+    return Found(FROM_THE_BEGINNING)
 
 
 def restore(k: int, keeper: Keeper, rules: StopRules, config: Mapping[str, Any]) -> list[str]:
@@ -104,17 +118,17 @@ def restore(k: int, keeper: Keeper, rules: StopRules, config: Mapping[str, Any])
     """
     writer = keeper.writer
     directory = writer.directory
-    k, state, notes = load(directory, k)
-    done = FROM_THE_BEGINNING
-    if state is not None:
-        done = state["done"]
-        keeper.restore(state)
-        _restore_rules(rules, state["rules"], directory, done)
-    _clear_after(directory, k)
-    if dropped := writer.drop_after(done):
-        notes.append(_told(dropped, done, writer.attempt))
-    if state is not None and state["inner"]:
-        keeper.go_on_inside(k, state["inner"])
+    found = load(directory, k)
+    if found.state is not None:
+        keeper.restore(found.state)
+        _restore_rules(rules, found.state["rules"], directory, found.done)
+    writer.check_drop(found.done)
+    notes = _clear_after(found, writer)
+    files = found.inner["files"] if found.inner else ()
+    if dropped := writer.drop_after(found.done, checkpoint=found.k, keep=files):
+        notes.append(_told(dropped, found.done, writer.attempt))
+    if found.inner:
+        keeper.go_on_inside(found.k, found.inner)
     if RunView(directory).config != decode(encode(dict(config))):
         writer.rewrite_config(config)
     return notes
@@ -128,13 +142,25 @@ def _restore_rules(rules: StopRules, state: Mapping[str, Any], directory: Path, 
                 rules.see(line.i, line.metrics)
 
 
-def _clear_after(directory: Path, k: int) -> None:
-    """Delete checkpoints after k, first of all: they count on lines that are given up."""
-    later = [i for i in checkpoint.available(directory) if i > k]
+def _clear_after(found: Found, writer: RunWriter) -> list[str]:
+    """Delete later checkpoints, first of all: they count on lines that are given up.
+
+    Returns:
+        Remarks on those that could not be read: they are moved aside.
+    """
+    notes: list[str] = []
+    directory, attempt = writer.directory, writer.attempt
+    later = [i for i in checkpoint.available(directory) if i > found.k]
     if later:
         RunView(directory).iterations()  # a record that can't be read is refused before that
     for i in later:
-        checkpoint.delete(directory, i)
+        if error := found.unreadable.get(i):
+            checkpoint.set_aside(directory, i, attempt)
+            aside = f"{paths.CHECKPOINTS}/{paths.dropped_folder(attempt)}"
+            notes.append(f"checkpoint {i} is left aside, in {aside}: {error.message}")
+        else:
+            checkpoint.delete(directory, i)
+    return notes
 
 
 def _told(dropped: int, done: int, attempt: int) -> str:

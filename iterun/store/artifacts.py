@@ -2,8 +2,9 @@
 
 import contextlib
 import os
+import shlex
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,7 @@ class Artifacts:
         target = self._target(name, at)
         part = disk.part_of(target)
         with disk.disk_errors(target):
-            target.parent.mkdir(parents=True, exist_ok=True)
+            disk.make_folder(self.directory, target.parent)
             try:
                 part.write_bytes(data) if isinstance(data, bytes) else data(part)
                 digest = disk.file_hash(part)
@@ -46,7 +47,8 @@ class Artifacts:
         target = self._target(name, at)
         part = disk.part_of(target)
         with disk.disk_errors(target):
-            part.mkdir(parents=True)
+            disk.make_folder(self.directory, target.parent)
+            part.mkdir()
             try:
                 yield part
                 disk.replace_folder(part, target)
@@ -79,30 +81,44 @@ class Artifacts:
             os.close(fd)
         self._open.clear()
 
-    def drop_after(self, k: int, files: Iterable[str], attempt: int) -> None:
+    def check_drop(self, k: int, attempt: int) -> None:
+        """See `RunWriter.check_drop`."""
+        disk.refuse_links(self.directory, self.root / paths.dropped_folder(attempt))
+        for name in self._grown():
+            cut.check(self.root / name, k)
+
+    def drop_after(
+        self, k: int, files: Iterable[str], attempt: int, taken: int, keep: Collection[str]
+    ) -> None:
         """Take rows after iteration k, and the files of given-up lines, to a folder of their own.
 
-        A file that checkpoint k refers to, and that was replaced since, comes back.
+        Files that checkpoint `taken` refers to stay, or come back if they were replaced since; so
+        do those that `keep` names.
         """
         self.close()
-        dropped = self.root / paths.dropped_artifacts(attempt)
-        for name in appended(self.root):
-            if inside(self.root, name):
-                cut.cut_after(self.root / name, k, dropped / name)
+        dropped = self.root / paths.dropped_folder(attempt)
+        there = taken in checkpoint.available(self.directory)
+        refs = checkpoint.references(self.directory, taken) if there else []
+        replaced = {ref for ref in refs if self._kept(ref) is not None}
+        stay = {*keep, *(ref.path for ref in refs)} - {ref.path for ref in replaced}
+        for name in self._grown():
+            disk.make_folder(self.directory, (dropped / name).parent)
+            cut.cut_after(self.root / name, k, dropped / name)
         for name in files:
             short = name.removeprefix(f"{paths.ARTIFACTS}/")
-            if inside(self.root, short):
-                (dropped / short).parent.mkdir(parents=True, exist_ok=True)
+            if name not in stay and inside(self.root, short):
+                disk.make_folder(self.directory, (dropped / short).parent)
                 os.replace(self.root / short, dropped / short)
-        if k in checkpoint.available(self.directory):
-            for ref in checkpoint.references(self.directory, k):
-                self._bring_back(ref)
+        for ref in replaced:
+            self._bring_back(ref)
+
+    def _grown(self) -> list[str]:
+        """The appended files that are there."""
+        return [name for name in appended(self.directory) if inside(self.root, name)]
 
     def _target(self, name: str, at: int | None) -> Path:
         target = self.root / paths.artifact_name(name, at)
-        for folder in (self.root, *target.parents):
-            if folder.is_relative_to(self.root) and folder.is_symlink():
-                raise StoreError(f"{folder} is a link", hint="iterun writes to no linked folder")
+        disk.refuse_links(self.directory, target.parent)
         return target
 
     def _note(self, target: Path, at: int | None) -> str:
@@ -113,33 +129,47 @@ class Artifacts:
 
     def _open_rows(self, name: str, path: Path) -> tuple[int, int]:
         with disk.disk_errors(path):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            names = appended(self.root)
+            disk.make_folder(self.directory, path.parent)
+            names = appended(self.directory)
             if name not in names:
                 disk.write_beside(self.root / paths.APPENDED, encode([*names, name]), durable=True)
-            fd = os.open(path, disk.APPEND, 0o666)
+            fd = disk.open_append(path)
         return fd, os.fstat(fd).st_size
 
     def _keep_old(self, target: Path) -> None:
         """Put aside the file that is about to be replaced if a checkpoint refers to its content."""
-        if not target.is_file():
+        if not target.is_file() or target.is_symlink():
             return
-        name = target.relative_to(self.directory).as_posix()
-        wanted = {
-            ref.sha256
-            for i in checkpoint.available(self.directory)
-            for ref in checkpoint.references(self.directory, i)
-            if ref.path == name
-        }
-        if wanted and (digest := disk.file_hash(target)) in wanted:
+        wanted = self._wanted(target.relative_to(self.directory).as_posix())
+        if wanted == set():
+            return
+        digest = disk.file_hash(target)
+        if wanted is None or digest in wanted:
             kept = self.root / paths.KEPT / digest
-            kept.parent.mkdir(exist_ok=True)
+            disk.make_folder(self.directory, kept.parent)
             os.replace(target, kept)
 
+    def _wanted(self, name: str) -> set[str] | None:
+        """The contents of a file that checkpoints refer to; None: one can't be read, so any."""
+        try:
+            return {
+                ref.sha256
+                for i in checkpoint.available(self.directory)
+                for ref in checkpoint.references(self.directory, i)
+                if ref.path == name
+            }
+        except StoreError:
+            return None
+
+    def _kept(self, ref: Ref) -> Path | None:
+        """Where the file of a Ref was put aside, if it was replaced."""
+        kept = self.root / paths.KEPT / ref.sha256
+        return kept if _is_hash(ref.sha256) and disk.is_plain(self.directory, kept) else None
+
     def _bring_back(self, ref: Ref) -> None:
-        kept, target = self.root / paths.KEPT / ref.sha256, self.directory / ref.path
-        if kept.is_file() and not (target.is_file() and disk.file_hash(target) == ref.sha256):
-            target.parent.mkdir(parents=True, exist_ok=True)
+        kept, target = self._kept(ref), place(self.directory, ref)
+        if kept is not None and target is not None:
+            disk.make_folder(self.directory, target.parent)
             os.replace(kept, target)
 
 
@@ -149,38 +179,53 @@ def find(directory: Path, ref: Ref) -> Path:
     Raises:
         StoreError: it is gone, was changed, or the path leads out of the run.
     """
-    name = ref.path.removeprefix(f"{paths.ARTIFACTS}/")
-    if inside(directory / paths.ARTIFACTS, name) and len(ref.sha256) == 64:
-        for path in (directory / ref.path, directory / paths.ARTIFACTS / paths.KEPT / ref.sha256):
-            if path.is_file() and disk.file_hash(path) == ref.sha256:
+    target = place(directory, ref)
+    if target is not None and _is_hash(ref.sha256):
+        for path in (target, directory / paths.ARTIFACTS / paths.KEPT / ref.sha256):
+            if disk.is_plain(directory, path) and disk.file_hash(path) == ref.sha256:
                 return path
     raise StoreError(
         f"{directory / ref.path} is gone or not what this run wrote (SHA-256 {ref.sha256[:12]}…)",
-        hint="put the file back, or go on from an earlier iteration: `iterun show RUN` lists them",
+        hint="put the file back, or go on from an earlier iteration k by "
+        f"`iterun resume {shlex.quote(directory.name)}@k`",
     )
 
 
-def appended(root: Path) -> list[str]:
-    """The names, relative to `artifacts`, of files that grow by rows."""
+def place(directory: Path, ref: Ref) -> Path | None:
+    """Where the file of a Ref belongs; None if that is no artifact's place."""
+    folder, _, name = ref.path.partition("/")
     try:
-        names = decode((root / paths.APPENDED).read_bytes())
+        return directory / folder / paths.artifact_name(name) if folder == paths.ARTIFACTS else None
+    except StoreError:
+        return None
+
+
+def _is_hash(text: str) -> bool:
+    return len(text) == 64 and text.isalnum()
+
+
+def appended(directory: Path) -> list[str]:
+    """The names, relative to `artifacts`, of a run's files that grow by rows."""
+    path = directory / paths.ARTIFACTS / paths.APPENDED
+    names = None
+    try:
+        disk.refuse_links(directory, path)
+        names = decode(disk.read_small(path))
     except FileNotFoundError:
         return []
-    except ValueError:
-        names = None
+    except (ValueError, OSError):
+        pass
     if isinstance(names, list) and all(isinstance(name, str) for name in names):
         return names
     raise StoreError(
-        f"{root / paths.APPENDED} can't be read",
+        f"{path} can't be read",
         hint='write the names of the appended files in it, as in ["transcript.jsonl"]',
     )
 
 
 def inside(root: Path, name: str) -> bool:
-    """Whether `name` is a regular file below `root`, with no link on the way."""
+    """Whether `name` is a regular file below `root`, which is no link, with none on the way."""
     try:
-        path = root / paths.artifact_name(name)
+        return disk.is_plain(root.parent, root / paths.artifact_name(name))
     except StoreError:
         return False
-    steps = [path, *path.parents[: len(path.parts) - len(root.parts)]]
-    return path.is_file() and not any(step.is_symlink() for step in steps)

@@ -11,8 +11,8 @@ hash of the tensor file, so that a torn or foreign one is noticed.
 from __future__ import annotations
 
 import contextlib
-import errno
 import os
+import shlex
 import shutil
 import stat
 from typing import TYPE_CHECKING, Any
@@ -51,10 +51,8 @@ def save(run_dir: Path, i: int, state: Mapping[str, Any]) -> None:
     target = folder / paths.iteration_folder(i)
     part = disk.part_of(target)
     with disk.disk_errors(target):
-        if folder.is_symlink():
-            raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
+        disk.make_folder(run_dir, folder / paths.BLOBS)
         try:
-            (folder / paths.BLOBS).mkdir(parents=True, exist_ok=True)
             shutil.rmtree(part, ignore_errors=True)
             part.mkdir()
             small, blobs = _split(packer.tensors, folder / paths.BLOBS)
@@ -99,7 +97,9 @@ def load(run_dir: Path, i: int, *, device: str | None = None) -> dict[str, Any]:
 
 
 def available(run_dir: Path) -> list[int]:
-    """The iterations that have a checkpoint, ascending."""
+    """The iterations that have a checkpoint, ascending; those behind a link don't count."""
+    if os.path.islink(run_dir / paths.CHECKPOINTS):
+        return []
     try:
         with os.scandir(run_dir / paths.CHECKPOINTS) as entries:
             names = [entry.name for entry in entries if entry.is_dir(follow_symlinks=False)]
@@ -118,6 +118,15 @@ def delete(run_dir: Path, i: int) -> None:
         shutil.rmtree(gone)
 
 
+def set_aside(run_dir: Path, i: int, attempt: int) -> None:
+    """Move a checkpoint that can't be read where it is none any more, but not lost."""
+    folder = run_dir / paths.CHECKPOINTS / paths.iteration_folder(i)
+    target = folder.parent / paths.dropped_folder(attempt) / folder.name
+    with disk.disk_errors(folder):
+        disk.make_folder(run_dir, target.parent)
+        os.replace(folder, target)
+
+
 def collect(run_dir: Path) -> int:
     """Remove blobs, and artifacts put aside, that no checkpoint refers to; the bytes set free.
 
@@ -133,17 +142,13 @@ def collect(run_dir: Path) -> int:
         run_dir / paths.CHECKPOINTS / paths.BLOBS,
         run_dir / paths.ARTIFACTS / paths.KEPT,
     ):
-        for path in folder.glob("*") if folder.is_dir() and not folder.is_symlink() else ():
+        linked = folder.is_symlink() or folder.parent.is_symlink()
+        for path in folder.glob("*") if folder.is_dir() and not linked else ():
             if path.name.removesuffix(".safetensors") not in used:
                 freed += path.lstat().st_size
                 with disk.disk_errors(path):
                     path.unlink()
     return freed
-
-
-def refs(run_dir: Path, i: int) -> set[str]:
-    """The paths, relative to the run, of the files that checkpoint i refers to."""
-    return {ref.path for ref in references(run_dir, i)}
 
 
 def references(run_dir: Path, i: int) -> list[Ref]:
@@ -237,8 +242,10 @@ def _readable(folder: Path, i: int) -> Iterator[None]:
         OSError, ValueError, TypeError, LookupError, AttributeError, RuntimeError, ArithmeticError,
         SafetensorError,
     ) as error:  # fmt: skip
-        others = [k for k in available(folder.parents[1]) if k != i]
-        hint = f"go on from an earlier one: those of {others}" if others else "start the run anew"
+        earlier = [k for k in available(folder.parents[1]) if k < i]
+        name = shlex.quote(folder.parents[1].name)
+        hint = f"go on from an earlier one by `iterun resume {name}@{max(earlier, default=0)}`"
         raise StoreError(
-            f"{folder} can't be read: {error}", hint=f"{hint}, and remove this folder"
+            f"{folder} can't be read: {error}",
+            hint=f"{hint if earlier else 'start the run anew'}, or put it back from a copy",
         ) from error

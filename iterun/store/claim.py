@@ -47,7 +47,7 @@ def _is_abandoned(directory: Path, names: list[str]) -> bool:
         return False
     holder = Status(state=RUNNING, heartbeat=os.stat(directory / names[0]).st_mtime)
     with contextlib.suppress(OSError, ValueError):
-        holder = Status.from_json(decode((directory / paths.STATUS).read_bytes()))
+        holder = Status.from_json(decode(disk.read_small(directory / paths.STATUS)))
     return not process.is_alive(holder)
 
 
@@ -103,7 +103,7 @@ def _holder(claim: Path) -> Status:
     born = 0.0
     try:
         born = os.stat(claim).st_mtime
-        return Status.from_json(decode(claim.read_bytes()))
+        return Status.from_json(decode(disk.read_small(claim)))
     except (FileNotFoundError, ValueError):
         pass
     return Status(state=RUNNING, heartbeat=born)

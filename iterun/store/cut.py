@@ -18,6 +18,16 @@ class Cut:
     files: list[str]  #: named by moved lines and by none that stayed
 
 
+def check(path: Path, k: int) -> None:
+    """Whether `cut_after` will find all that it needs.
+
+    Raises:
+        StoreError: a line up to k can't be read.
+    """
+    with disk.disk_errors(path), open(path, "rb", opener=disk.no_link) as file:
+        _find_cut(file, path, k)
+
+
 def cut_after(path: Path, k: int, dropped: Path) -> Cut:
     """Move all lines after iteration k, and a torn end, to the end of the file `dropped`.
 
@@ -28,7 +38,7 @@ def cut_after(path: Path, k: int, dropped: Path) -> Cut:
         StoreError: a line up to k can't be read; nothing was moved.
         DiskError: no room for the dropped lines; nothing was moved.
     """
-    with disk.disk_errors(path), open(path, "r+b") as file:
+    with disk.disk_errors(path), open(path, "r+b", opener=disk.no_link) as file:
         keep, cut = _find_cut(file, path, k)
         if keep < file.seek(0, os.SEEK_END):
             file.seek(keep)
@@ -71,8 +81,7 @@ def _files_of(value: Any) -> list[str]:
 
 def _append_rest(file: BinaryIO, target: Path) -> None:
     """Copy the rest of `file` to the end of `target`, whole lines, onto the disk."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with open(target, "ab") as out:
+    with disk.disk_errors(target), open(target, "ab", opener=disk.no_link) as out:
         before = out.tell()
         try:
             shutil.copyfileobj(file, out)

@@ -5,16 +5,18 @@ import errno
 import hashlib
 import os
 import shutil
+import stat
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 
-from iterun.errors import DiskError
+from iterun.errors import DiskError, StoreError
 from iterun.store import paths
 
 FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _SHUT = {errno.EROFS, errno.EACCES, errno.EPERM}
-APPEND = os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0)
+_APPEND = os.O_WRONLY | os.O_APPEND | os.O_CREAT
+_NO_LINK = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
 _fdatasync = getattr(os, "fdatasync", os.fsync)
 
 
@@ -33,6 +35,8 @@ def disk_error(error: OSError, path: Path) -> OSError | DiskError:
         )
     if error.errno == errno.ELOOP:
         return DiskError(f"{path} is a link", hint="iterun writes through no link: remove it")
+    if error.errno == errno.ENXIO:
+        return DiskError(f"{path} is no regular file", hint="remove it")
     if error.errno == errno.EIO:
         return DiskError(f"{path} can't be written: the disk reports an error", hint="check it")
     return error
@@ -45,6 +49,72 @@ def disk_errors(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise disk_error(error, path) from error
+
+
+def no_link(path: str | os.PathLike[str], flags: int) -> int:
+    """Open a regular file itself: an `opener` for files in a run directory, which may be foreign.
+
+    Raises:
+        OSError: as `open` does; ELOOP for a link, ENXIO for a pipe or a device.
+    """
+    fd = os.open(path, flags | _NO_LINK, 0o666)
+    if not stat.S_ISREG(os.fstat(fd).st_mode):
+        os.close(fd)
+        raise OSError(errno.ENXIO, os.strerror(errno.ENXIO), os.fspath(path))
+    return fd
+
+
+def open_append(path: Path) -> int:
+    """A descriptor that writes at the end of a regular file, made if it isn't there."""
+    return no_link(path, _APPEND)
+
+
+def read_small(path: Path, largest: int = 64 << 20) -> bytes:
+    """The content of a regular file.
+
+    Raises:
+        OSError: it can't be read, or is a link.
+        ValueError: it has more than `largest` bytes.
+    """
+    with open(path, "rb", opener=no_link) as file:
+        data = file.read(largest + 1)
+    if len(data) > largest:
+        raise ValueError(f"larger than {largest >> 20} MiB")
+    return data
+
+
+def is_plain(root: Path, path: Path) -> bool:
+    """Whether `path`, below `root`, is a regular file, with no link on the way to it."""
+    return path.is_file() and not any(step.is_symlink() for step in _steps(root, path))
+
+
+def make_folder(root: Path, folder: Path) -> None:
+    """Make `folder`, below `root`, and what is missing in between.
+
+    Raises:
+        StoreError: a link is on the way.
+        OSError: as the disk gives it.
+    """
+    refuse_links(root, folder)
+    folder.mkdir(parents=True, exist_ok=True)
+
+
+def refuse_links(root: Path, path: Path) -> None:
+    """Refuse a path with a link below `root`.
+
+    Raises:
+        StoreError: there is one.
+    """
+    for step in _steps(root, path):
+        if step.is_symlink():
+            raise StoreError(f"{step} is a link", hint="iterun writes through no link: remove it")
+
+
+def _steps(root: Path, path: Path) -> Iterator[Path]:
+    """The folders from below `root` down to `path`, and `path`; those of `root` are not judged."""
+    for part in path.relative_to(root).parts:
+        root = root / part
+        yield root
 
 
 def part_of(path: Path) -> Path:
@@ -63,7 +133,7 @@ def write_beside(path: Path, data: bytes, *, durable: bool) -> None:
     part = part_of(path)
     with disk_errors(path):
         try:
-            with open(part, "wb") as file:
+            with open(part, "wb", opener=no_link) as file:
                 file.write(data)
                 if durable:
                     file.flush()
@@ -163,7 +233,7 @@ def write_over(path: Path, data: bytes) -> None:
     Raises:
         DiskError: the new content needs more space than the file has.
     """
-    with disk_errors(path), open(path, "r+b") as file:
+    with disk_errors(path), open(path, "r+b", opener=no_link) as file:
         file.write(data)
         file.truncate()
 

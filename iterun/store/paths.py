@@ -65,8 +65,8 @@ def dropped_lines(attempt: int) -> str:
     return f"iterations.dropped-{attempt}.jsonl"
 
 
-def dropped_artifacts(attempt: int) -> str:
-    """The folder in `artifacts` that takes the files which a resume gives up."""
+def dropped_folder(attempt: int) -> str:
+    """The folder, in `artifacts` and in `checkpoints`, that takes what a resume gives up."""
     return f".dropped-{attempt}"
 
 

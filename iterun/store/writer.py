@@ -13,7 +13,7 @@ from iterun.store.status_file import StatusFile
 
 if TYPE_CHECKING:
     import contextlib
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
     from pathlib import Path
     from types import TracebackType
     from typing import Self
@@ -149,31 +149,50 @@ class RunWriter:
         """Say every `every` seconds, from a thread, that the run is alive, and how far it is."""
         self._status.start_heartbeat(every)
 
-    def tick(self, iteration: int | None = None) -> None:
-        """Tell the heartbeat how far the run is; no I/O."""
-        if iteration is not None:
-            self._status.now.iteration = iteration
-
     def summary(self, summary: Summary) -> None:
         """Write summary.json."""
         data = encode(summary.to_json()) + b"\n"
         disk.write_beside(self.directory / paths.SUMMARY, data, durable=True)
 
-    def drop_after(self, k: int) -> int:
+    def check_drop(self, k: int) -> None:
+        """Whether `drop_after(k)` will find all that it needs; nothing is changed.
+
+        Raises:
+            StoreError: a line or row up to k can't be read, or a link is in the way.
+        """
+        disk.refuse_links(self.directory, self.directory / paths.dropped_lines(self.attempt))
+        cut.check(self._path, k)
+        self._artifacts.check_drop(k, self.attempt)
+
+    def drop_after(
+        self, k: int, *, checkpoint: int | None = None, keep: Collection[str] = ()
+    ) -> int:
         """Go back to iteration k: what came later is moved aside, never lost.
 
         Lines after k, and a torn last one, go to `iterations.dropped-<attempt>.jsonl`; later rows
         of appended files, and files that dropped lines name, to `artifacts/.dropped-<attempt>/`.
         k = -1 drops everything. What an unfinished iteration saved stays until it is saved anew.
 
+        Args:
+            k: the last iteration that stays.
+            checkpoint: the number of the one that is gone on from, if it isn't k: one inside
+                iteration k + 1. The files that it refers to stay, or come back.
+            keep: files of the iteration that it lies in, from before it was taken.
+
         Returns:
             How many lines were dropped; a torn one does not count.
+
+        Raises:
+            StoreError: as `check_drop`; nothing was moved.
         """
+        self.check_drop(k)
         dropped = self.directory / paths.dropped_lines(self.attempt)
         gone = cut.cut_after(self._path, k, dropped)
         self._size = os.fstat(self._fd).st_size
         with disk.disk_errors(self.directory):
-            self._artifacts.drop_after(k, gone.files, self.attempt)
+            self._artifacts.drop_after(
+                k, gone.files, self.attempt, k if checkpoint is None else checkpoint, keep
+            )
         self._status.now.iteration = k if k >= 0 else None
         self.status(RUNNING)
         return gone.n_lines
@@ -198,7 +217,7 @@ class RunWriter:
         """Add lines to log.txt, which is made on first use."""
         path = self.directory / paths.LOG
         with disk.disk_errors(path):
-            fd = os.open(path, disk.APPEND, 0o666)
+            fd = disk.open_append(path)
             try:
                 line = text.rstrip("\n").encode(errors="backslashreplace") + b"\n"
                 disk.write_all(fd, line, size=os.fstat(fd).st_size, path=path)
@@ -267,5 +286,5 @@ class RunWriter:
 
 def _open_lines(path: Path) -> tuple[int, int]:
     with disk.disk_errors(path):
-        fd = os.open(path, disk.APPEND, 0o666)
+        fd = disk.open_append(path)
     return fd, os.fstat(fd).st_size

@@ -3,12 +3,13 @@
 import json
 import os
 import signal
+from dataclasses import dataclass
 
 import pytest
 from core_procedures import ALL, Count, Everything, Slow, attempt, job, story
 
 from iterun.core import resume
-from iterun.core.progress import Remark, RunStarted
+from iterun.core.progress import IterationDone, Remark, RunStarted
 from iterun.core.runner import run
 from iterun.errors import ConfigError, StoreError
 from iterun.store import checkpoint
@@ -104,7 +105,8 @@ def test_a_torn_checkpoint_is_left_aside_for_the_one_before(tmp_path, uninterrup
     attempt(Everything(), tmp_path / "run", listener=events.append)
 
     assert events[0].resumed_from == 4
-    assert events[0].notes[0].startswith("checkpoint 5 is left aside: ")
+    assert events[0].notes[0].startswith("checkpoint 5 is left aside, in checkpoints/.dropped-2: ")
+    assert (tmp_path / "run" / "checkpoints" / ".dropped-2" / "0005" / "state.json").exists()
     assert story(tmp_path / "run") == uninterrupted
 
 
@@ -210,6 +212,31 @@ def test_a_file_no_kept_checkpoint_refers_to_is_collected(tmp_path):
     assert list((tmp_path / "run" / "artifacts" / ".kept").glob("*")) == []
 
 
+def test_an_older_checkpoint_that_cannot_be_read_ends_no_run(tmp_path):
+    events = []
+    attempt(Everything(), tmp_path, checkpoint=ALL, stop={"iterations": 5})
+    (tmp_path / "checkpoints" / "0002" / "state.json").write_text("{")
+
+    settings = {"share": None, "last": 2, "every_kept": 2}
+    outcome = attempt(Everything(), tmp_path, checkpoint=settings, listener=events.append)
+
+    assert outcome.state == "completed"
+    (remark,) = [event.text for event in events if isinstance(event, Remark)]
+    assert "0002 can't be read" in remark
+
+
+def test_a_bad_row_is_refused_before_anything_is_moved(tmp_path):
+    attempt(Everything(), tmp_path, checkpoint=ALL, stop={"iterations": 5})
+    rows = tmp_path / "artifacts" / "transcript.jsonl"
+    rows.write_bytes(b"garbage\n" + rows.read_bytes())
+
+    with pytest.raises(StoreError, match=r"transcript\.jsonl: line 1"):
+        attempt(Everything(), tmp_path, resume_from=3)
+
+    assert checkpoint.available(tmp_path) == list(range(6))
+    assert [line.i for line in RunView(tmp_path).iterations()] == list(range(6))
+
+
 def hook_that_stops(at):
     def hook(i, j):
         if (i, j) == at:
@@ -288,3 +315,43 @@ def test_a_rule_that_holds_inside_an_iteration_tells_that_there_is_no_result(tmp
     assert "`iterun resume abcd1234@2` computes it" in remark
     at_2 = resume.plan(tmp_path, 2)
     assert attempt(Slow(to=2), tmp_path, resume_from=at_2).summary.result == {"counted": 10}
+
+
+@dataclass(kw_only=True)
+class Halves(Count):
+    """Saves a file, passes a safe point, reads the file again."""
+
+    def start(self, run):
+        super().start(run)
+        self.ref = None
+
+    def step(self, i):
+        if self.ref is None:
+            self.ref = self.run.save_text("half.txt", f"of {i}", at=i)
+            self.run.save_text("unnamed.txt", f"of {i}", at=i)
+            self.run.safe_point()
+        text = self.run.load(self.ref).read_text()
+        self.ref = None
+        return super().step(i) | {"read": len(text)}
+
+    def state(self):
+        return {"n": self.n, "ref": self.ref}
+
+    def restore(self, state):
+        self.n, self.ref = state["n"], state["ref"]
+
+
+def test_files_of_an_inner_checkpoint_stay_when_its_line_is_given_up(tmp_path):
+    """Killed between line 3 and checkpoint 3: the one inside 3 is gone on from."""
+
+    def kill(event):
+        if isinstance(event, IterationDone) and event.i == 3:
+            raise MemoryError
+
+    attempt(Halves(to=3), tmp_path, checkpoint=ALL, listener=kill)
+    outcome = attempt(Halves(to=3), tmp_path, checkpoint=ALL)
+
+    assert (outcome.state, outcome.summary.last["read"]) == ("completed", 4)
+    files = RunView(tmp_path).iterations()[-1].files
+    assert files == ["artifacts/0003/half.txt", "artifacts/0003/unnamed.txt"]
+    assert all((tmp_path / name).is_file() for name in files)

@@ -3,7 +3,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from strategies import names, objects, same
 
-from iterun.errors import StoreError
+from iterun.errors import DiskError, StoreError
 from iterun.store import checkpoint
 from iterun.store.reader import RunView
 from iterun.store.schema import decode, encode
@@ -186,3 +186,81 @@ def test_a_broken_list_of_appended_files_is_named(writer):
 
     with pytest.raises(StoreError, match=r"\.appended\.json can't be read"):
         writer.drop_after(0)
+
+
+LINKED = {
+    "iterations.dropped-1.jsonl": "file", "artifacts/.dropped-1": "folder",
+    "artifacts/.dropped-1/0002": "folder", "artifacts/.dropped-1/rows.jsonl": "file",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", LINKED)
+def test_what_is_given_up_goes_through_no_link(writer, tmp_path, name):
+    target = tmp_path / "elsewhere"
+    target.mkdir() if LINKED[name] == "folder" else target.write_text("mine")
+    for i in range(3):
+        writer.append_rows("rows.jsonl", i, [{}])
+        writer.save_bytes("a.png", b"", at=i)
+        writer.append(i, seconds=0.1, metrics={}, files=writer.files())
+    (writer.directory / name).parent.mkdir(exist_ok=True)
+    (writer.directory / name).symlink_to(target)
+
+    with pytest.raises((StoreError, DiskError), match="is a link"):
+        writer.drop_after(1)
+
+    assert list(target.iterdir()) == [] if target.is_dir() else target.read_text() == "mine"
+
+
+@pytest.mark.parametrize("name", ["sub/rows.jsonl", "rows.jsonl"])
+def test_rows_go_through_no_link(writer, tmp_path, name):
+    (tmp_path / "elsewhere").mkdir()
+    (writer.directory / "artifacts").mkdir()
+    (writer.directory / "artifacts" / name.split("/")[0]).symlink_to(tmp_path / "elsewhere")
+
+    with pytest.raises((StoreError, DiskError), match="is a link"):
+        writer.append_rows(name, 1, [{"a": 1}])
+
+    assert list((tmp_path / "elsewhere").iterdir()) == []
+
+
+def test_a_replaced_artifact_is_not_put_aside_through_a_link(writer, tmp_path):
+    (tmp_path / "elsewhere").mkdir()
+    checkpoint.save(writer.directory, 1, {"mask": writer.save_bytes("mask.bin", b"of 1")})
+    (writer.directory / "artifacts/.kept").symlink_to(tmp_path / "elsewhere")
+
+    with pytest.raises(StoreError, match="is a link"):
+        writer.save_bytes("mask.bin", b"of 2")
+
+    assert list((tmp_path / "elsewhere").iterdir()) == []
+
+
+def test_a_list_of_appended_files_behind_a_link_is_not_read(writer):
+    (writer.directory / "artifacts").mkdir()
+    (writer.directory / "artifacts/.appended.json").symlink_to("/dev/zero")
+
+    with pytest.raises(StoreError, match="is a link"):
+        writer.append_rows("rows.jsonl", 1, [{}])
+
+
+def test_no_ref_brings_a_file_back_outside_the_artifacts(writer):
+    ref = writer.save_bytes("mask.bin", b"of 1")
+    checkpoint.save(writer.directory, 1, {"mask": ref})
+    writer.save_bytes("mask.bin", b"of 2")
+    checkpoint.save(writer.directory, 1, {"mask": Ref("../planted", ref.sha256)})
+
+    writer.drop_after(1)
+
+    assert not (writer.directory.parent / "planted").exists()
+
+
+def test_a_file_is_put_aside_while_a_checkpoint_cannot_say_that_it_needs_it(writer):
+    ref = writer.save_bytes("mask.bin", b"of 1")
+    checkpoint.save(writer.directory, 1, {"mask": ref})
+    state = writer.directory / "checkpoints/0001/state.json"
+    whole = state.read_bytes()
+    state.write_bytes(b"{")
+
+    writer.save_bytes("mask.bin", b"of 2")
+
+    state.write_bytes(whole)
+    assert writer.load(ref).read_bytes() == b"of 1"

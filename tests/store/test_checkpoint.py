@@ -147,7 +147,7 @@ def test_refs_in_a_state_are_named(tmp_path):
 
     checkpoint.save(tmp_path, 1, {"nested": [refs[0], {"deep": (refs[1],)}]})
 
-    assert checkpoint.refs(tmp_path, 1) == {"artifacts/a", "artifacts/b"}
+    assert checkpoint.references(tmp_path, 1) == refs
 
 
 @pytest.mark.parametrize(
@@ -228,7 +228,7 @@ def test_a_checkpoint_that_cannot_be_read_is_named_with_a_next_step(tmp_path, ho
     with pytest.raises(StoreError, match="checkpoints/0002 can't be read") as caught:
         checkpoint.load(tmp_path, 2)
 
-    assert "those of [1]" in caught.value.hint
+    assert f"`iterun resume {tmp_path.name}@1`" in caught.value.hint
 
 
 def test_nothing_is_collected_while_a_checkpoint_cannot_be_read(tmp_path):

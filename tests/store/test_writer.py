@@ -69,7 +69,7 @@ def test_iterations_can_be_read_while_the_run_goes_on(writer):
 
 def test_the_status_says_how_far_the_run_is(writer):
     writer.append(4, seconds=0.5, metrics={})
-    writer.tick(5)
+    writer.append(5, seconds=0.5, metrics={})
     writer.status("interrupted", reason="SIGTERM")
 
     status = RunView(writer.directory).status
@@ -81,7 +81,7 @@ def test_the_heartbeat_shows_progress_without_the_loop_writing(writer):
     write = writer._status._write
     writer._status._write = lambda **how: (write(**how), beaten.set())
 
-    writer.tick(3)
+    writer.append(3, seconds=0.5, metrics={})
     writer.start_heartbeat(every=0.001)
 
     assert beaten.wait(20)
