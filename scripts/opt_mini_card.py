@@ -76,7 +76,8 @@ else. Made by `scripts/train_opt_mini.py` from random weights; float16, about 5 
 - Training text: pydoc's topics ({topics_tokens:,} tokens, taken twice) and the docstrings of the
   standard library ({docstrings_tokens:,} tokens) of CPython {python}.
 - Training: {steps} steps of 12 x 256 tokens, AdamW, rate 3e-3 falling linearly to 0, dropout 0.1;
-  {seconds:,} CPU seconds on one core.
+  {seconds:,} CPU seconds on one core. The weights are the mean of {averaged} checkpoints, every 250
+  steps from step {first} to the last; how many was chosen on dev.
 
 | perplexity, windows of 128 tokens | | windows |
 |---|---|---|
