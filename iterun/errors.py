@@ -63,6 +63,20 @@ def nearest(name: str, known: Iterable[str], *, n: int = 3) -> list[str]:
     return get_close_matches(name, list(known), n=n, cutoff=0.5)
 
 
+def unknown_key(node: str, key: object, known: Sequence[str], what: str) -> ConfigError:
+    """The error for `node.key`, which is none of the known keys.
+
+    Args:
+        node: as on the command line: "stop".
+        key: what was typed.
+        known: the keys that there are.
+        what: what a key of this node is: "setting".
+    """
+    near = nearest(str(key), known)
+    hint = f"did you mean {node}.{near[0]}?" if near else f"there are {', '.join(known)}"
+    return ConfigError(f"{node}.{key} is no {what}", hint=hint)
+
+
 def raise_all(errors: Iterable[ConfigError]) -> None:
     """Raise nothing, the one error, or all of them as one `ConfigErrors`."""
     found = list(errors)

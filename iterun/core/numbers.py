@@ -49,13 +49,26 @@ def not_finite(metrics: Mapping[str, float], allowed: frozenset[str]) -> str | N
     except OverflowError:  # a whole number beyond all floats
         pass
     for name, value in metrics.items():
-        if not _is_finite(value) and name not in allowed:
+        if not is_finite(value) and name not in allowed:
             return name
     return None
 
 
-def _is_finite(value: float) -> bool:
-    return type(value) is int or math.isfinite(value)  # one beyond all floats is finite, too
+def is_finite(value: float) -> bool:
+    """Neither NaN nor infinite; a whole number beyond all floats is finite, too."""
+    return type(value) is int or math.isfinite(value)
+
+
+def is_whole(value: object) -> bool:
+    """Whether a setting is a whole number; 1e3 is one."""
+    if isinstance(value, float):
+        return value.is_integer()
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def as_whole(value: Any) -> Any:
+    """A setting as an int if it is a whole number, else as it was."""
+    return int(value) if is_whole(value) else value
 
 
 def _plain_any(name: str, value: Any) -> Any:

@@ -5,10 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
-from iterun.errors import ConfigError, nearest
+from iterun.core.numbers import as_whole, is_whole
+from iterun.errors import ConfigError, unknown_key
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
+
+_LEAST = {"every": 1, "last": 1, "best": 0, "every_kept": 1}  # of whole numbers
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,20 +35,15 @@ class CheckpointSettings:
         known = [field.name for field in fields(cls)]
         for key in node:
             if key not in known:
-                near = nearest(str(key), known)
-                raise ConfigError(
-                    f"checkpoint.{key} is no setting",
-                    hint=f"did you mean checkpoint.{near[0]}?" if near else f"there are {known}",
-                )
-        return cls(**node)
+                raise unknown_key("checkpoint", key, known, "setting")
+        return cls(**{key: as_whole(node[key]) if key in _LEAST else node[key] for key in node})
 
     def check(self) -> Iterator[ConfigError]:
         """Yield every fault."""
-        whole = {"every": 1, "last": 1, "best": 0, "every_kept": 1}
-        for name, least in whole.items():
+        for name, least in _LEAST.items():
             value = getattr(self, name)
             may_be_null = name in ("last", "every_kept")
-            if not ((value is None and may_be_null) or (_is_whole(value) and value >= least)):
+            if not ((value is None and may_be_null) or (is_whole(value) and value >= least)):
                 yield ConfigError(
                     f"checkpoint.{name}={value} is not a whole number of at least {least}",
                     hint=f"as in checkpoint.{name}={max(least, 1)}",
@@ -116,7 +114,3 @@ def kept(
 
 def _is_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def _is_whole(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)

@@ -11,12 +11,14 @@ import math
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
-from iterun.errors import ConfigError, nearest
+from iterun.core.numbers import as_whole, is_whole
+from iterun.errors import ConfigError, nearest, unknown_key
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 CALM_ITERATIONS = 3  # what `tolerance` waits for where `patience` is null
+_LEAST = {"iterations": 0, "patience": 1, "tokens": 1, "calls": 1}  # of whole numbers
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,14 +49,8 @@ class StopSettings:
         known = [field.name for field in fields(cls)]
         for key in node:
             if key not in known:
-                near = nearest(str(key), known)
-                raise ConfigError(
-                    f"stop.{key} is no stop rule",
-                    hint=f"did you mean stop.{near[0]}?"
-                    if near
-                    else f"there are {', '.join(known)}",
-                )
-        filled = dict(node)
+                raise unknown_key("stop", key, known, "stop rule")
+        filled = {key: as_whole(node[key]) if key in _LEAST else node[key] for key in node}
         if objective and filled.get("metric") in (None, objective["metric"]):
             filled["metric"] = objective["metric"]
             filled["goal"] = filled.get("goal") or objective["goal"]
@@ -68,10 +64,9 @@ class StopSettings:
 
     def check(self) -> Iterator[ConfigError]:
         """Yield every fault."""
-        whole = {"iterations": 0, "patience": 1, "tokens": 1, "calls": 1}
-        for name, least in whole.items():
+        for name, least in _LEAST.items():
             value = getattr(self, name)
-            if value is not None and not (_is_whole(value) and value >= least):
+            if value is not None and not (is_whole(value) and value >= least):
                 yield ConfigError(
                     f"stop.{name}={value} is not a whole number of at least {least}",
                     hint=f"as in stop.{name}=10; stop.{name}=null switches it off",
@@ -206,7 +201,3 @@ class StopRules:
 
     def _reached(self, target: float) -> bool:
         return self._last is not None and self._sign * self._last <= self._sign * target
-
-
-def _is_whole(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)

@@ -252,3 +252,10 @@ def test_the_files_of_the_group_set_known_rules(name):
 
     errors = [error.hint for error in settings.check()]
     assert errors == (["add stop.target=VALUE"] if name == "target" else [])
+
+
+def test_whole_floats_are_whole_numbers():
+    settings = StopSettings.of({"iterations": 1e3, "tokens": 2e6}, None)
+
+    assert (list(settings.check()), settings.iterations, settings.tokens) == ([], 1000, 2_000_000)
+    assert type(settings.iterations) is int
