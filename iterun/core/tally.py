@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
+from iterun.core.numbers import is_finite
 from iterun.store.schema import Summary
 
 if TYPE_CHECKING:
@@ -32,7 +33,8 @@ class Tally:
         self.seconds = 0.0  #: of all attempts, at the last checkpoint
         self._least = math.inf  # of the objective, its sign turned if it is to be large
         self._metric = objective["metric"] if objective else None
-        self._sign = -1.0 if objective and objective["goal"] == "max" else 1.0
+        self._sign = -1 if objective and objective["goal"] == "max" else 1
+        self._score: float | None = None  # of iteration i itself, smaller is better
 
     def add(self, i: int, metrics: Mapping[str, float], cost: Mapping[str, float]) -> float | None:
         """Take in a recorded iteration; the objective's value, if it has one."""
@@ -40,18 +42,20 @@ class Tally:
         self.last.update(metrics)
         if cost:
             self.costs.update(cost)
+        self._score = None
         if self._metric is None or self._metric not in metrics:
             return None
         value = metrics[self._metric]
-        score = self._sign * value
-        if i > 0 and score < self._least and math.isfinite(score):
-            self._least, self.best = score, {"i": i, "value": value}
+        if i > 0 and is_finite(value):
+            self._score = score = self._sign * value
+            if score < self._least:
+                self._least, self.best = score, {"i": i, "value": value}
         return value
 
     def score(self, i: int) -> None:
         """Note the objective's value at checkpoint i, if iteration i has a finite one."""
-        if i > 0 and i == self.i and self._metric in self.last:
-            self.scores[i] = self._sign * self.last[self._metric]
+        if i == self.i and self._score is not None:
+            self.scores[i] = self._score
 
     def summary(
         self,

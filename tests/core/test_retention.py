@@ -165,3 +165,27 @@ def test_the_summary_is_there_at_every_checkpoint(tmp_path):
             return super().step(i)
 
     assert attempt(Looking(), tmp_path, checkpoint=ALL).state == "completed"
+
+
+@pytest.mark.parametrize("missing", [{}, {"loss": float("nan")}])
+def test_an_iteration_without_a_finite_objective_is_never_best(tmp_path, missing):
+    """Loss by iteration; 2 has none, 3 is best: neither a NaN nor the value of 1 stands for it."""
+    losses = {1: 0.5, 3: 0.4, 4: 4.0, 5: 6.0, 6: 7.0}
+
+    class Gaps(Count):
+        may_be_infinite = frozenset({"loss"})
+
+        def step(self, i):
+            return super().step(i) | ({"loss": losses[i]} if i in losses else missing)
+
+    keep = {"share": None, "last": 1, "best": 2}
+    attempt(Gaps(to=6), tmp_path, objective=LOSS, checkpoint=keep)
+
+    assert checkpoint.available(tmp_path) == [1, 3, 6]
+
+
+def test_whole_floats_are_whole_numbers():
+    settings = CheckpointSettings.of({"every": 1e1, "last": 2.0})
+
+    assert (list(settings.check()), settings.every, settings.last) == ([], 10, 2)
+    assert type(settings.every) is int
