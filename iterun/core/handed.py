@@ -36,9 +36,15 @@ class Handed:
         return self._built_as(f"{role}:{form.__name__}", self._builder(role, typed), form)
 
     def data(self, role: str) -> Any:
-        """The data set of a role; that of `data` for a role without its own."""
-        role = role if role in self._builders else "data"
-        return self._built_as(role, self._builder(role, "data"))
+        """The data set of a role; "eval_data" is `data` where no other is named.
+
+        Raises:
+            ConfigError: no data set has this role.
+        """
+        if role == "eval_data" and role not in self._builders:
+            role = "data"
+        typed = "data" if role == "data" else f"data@{role}"
+        return self._built_as(role, self._builder(role, typed))
 
     def other(self, role: str, *arguments: Any) -> Any:
         """What another role's builder makes of the arguments; built once for each of them."""
