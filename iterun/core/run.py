@@ -75,6 +75,7 @@ class Run:
         self.generators = Generators(seed)
         self.handed = Handed(builders)
         self.gathered = Gathered()
+        self.starting = True  #: `start` goes on: nothing belongs to an iteration yet
         self.reason: str | None = None  #: given to `stop`
         self.at_safe_point: Callable[[], None] | None = None  #: set by the runner
         self.resolved: dict[str, Any] = {}
@@ -151,39 +152,43 @@ class Run:
         self._watch.tick()
 
     def safe_point(self) -> None:
-        """Inside a long `step`, where `state()` holds the inner position: a checkpoint may come."""
-        self.tick()
+        """Inside a long `step`, where `state()` holds the inner position: a checkpoint may come.
+
+        It is taken even after the grace: better late than to give the iteration up.
+        """
         if self.at_safe_point is not None:
             self.at_safe_point()
+        self.tick()
 
     # Artifacts.
 
     def save_image(self, name: str, image: Any, at: int | None = None) -> Ref:
         """A PNG of a PIL image, a matplotlib figure or an array (H, W) or (H, W, 3)."""
-        return self._writer.save_bytes(name, render.png(image), at=at)
+        return self._save(name, render.png(image), at)
 
     def save_table(self, name: str, rows: Any, at: int | None = None) -> Ref:
         """Dicts or a DataFrame as CSV or JSON, by the suffix."""
-        return self._writer.save_bytes(name, render.table(name, rows), at=at)
+        return self._save(name, render.table(name, rows), at)
 
     def save_text(self, name: str, text: str, at: int | None = None) -> Ref:
         """A text file in UTF-8."""
-        return self._writer.save_bytes(name, text.encode(errors="surrogateescape"), at=at)
+        return self._save(name, text.encode(errors="surrogateescape"), at)
 
     def save_json(self, name: str, value: Any, at: int | None = None) -> Ref:
         """JSON; numbers that aren't finite become "NaN", "Infinity", "-Infinity"."""
-        return self._writer.save_bytes(name, encode(value) + b"\n", at=at)
+        return self._save(name, encode(value) + b"\n", at)
 
     def save_tensors(self, name: str, tensors: Mapping[str, Any], at: int | None = None) -> Ref:
         """A safetensors file of named tensors or arrays."""
-        return self._writer.save_bytes(name, render.tensors(tensors), at=at)
+        return self._save(name, render.tensors(tensors), at)
 
     def save_file(self, name: str, write: Callable[[Path], None], at: int | None = None) -> Ref:
         """A file that `write` makes at the path it is given: for what is larger than memory."""
-        return self._writer.save_bytes(name, write, at=at)
+        return self._save(name, write, at)
 
     def append(self, name: str, rows: Sequence[Any]) -> None:
         """Add JSON lines of this iteration to an artifact; each gets its `i`."""
+        self._refuse_in_start(f"run.append({name!r})")
         self._writer.append_rows(name, self.i, rows)
         self.gathered.rows.append((name, list(rows)))
 
@@ -232,6 +237,11 @@ class Run:
 
     # For the runner.
 
+    def forget(self) -> None:
+        """Let go what `start` and a missing baseline gathered: a resume would tell it again."""
+        self.gathered = Gathered()
+        self._writer.forget_files()
+
     def take(self, metrics: dict[str, float]) -> Gathered:
         """What the iteration left, the next one's emptied; its counts are added to the metrics."""
         gathered = self.gathered
@@ -241,6 +251,15 @@ class Run:
         for name, count in gathered.counts.items():
             metrics.setdefault(name, count)
         return gathered
+
+    def _save(self, name: str, data: bytes | Callable[[Path], None], at: int | None) -> Ref:
+        if at is not None:
+            self._refuse_in_start(f"saving {name!r} with at={at}")
+        return self._writer.save_bytes(name, data, at=at)
+
+    def _refuse_in_start(self, what: str) -> None:
+        if self.starting:  # a bug of the system: a resume would do it twice
+            raise RuntimeError(f"{what} in `start`: do it in `baseline` or `step`")
 
     def _count(self, name: str, n: int) -> None:
         self.gathered.counts[name] = self.gathered.counts.get(name, 0) + int(n)

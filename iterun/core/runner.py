@@ -96,22 +96,31 @@ class Engine:
         """
         result: Mapping[str, Any] = {}
         try:
+            ending, result = self._attempt()
+            self.signals.settle()
+        except KeyboardInterrupt:
+            self.signals.settle()
+            ending = self._interrupted()
+        return self._end(ending, result)
+
+    def _attempt(self) -> tuple[Ending, Mapping[str, Any]]:
+        """All but the end; the ending and the result."""
+        try:
             self.writer.start_heartbeat()
             ending = self._begin() or self._loop()
-            if ending.state == "completed" and self.keeper.inside:
-                self._tell_no_result(ending.reason)
-            elif ending.state == "completed":
-                result = plain_result(self.job.procedure.result())
+            if ending.state != "completed":
+                return ending, {}
+            if not self.keeper.inside:
+                return ending, plain_result(self.job.procedure.result())
+            self._tell_no_result(ending.reason)
         except (Left, GivenUp):
             ending = self._given_up()
-        except KeyboardInterrupt:
-            ending = self._interrupted()
         except (Exception, SystemExit) as error:  # recorded, with its traceback
             if self._is_refusal(error):
                 self._take_back()
                 raise
             ending = endings.failed(error)
-        return self._end(ending, result)
+        return ending, {}
 
     # The beginning.
 
@@ -120,11 +129,12 @@ class Engine:
         job, k = self.job, self.job.resume_from
         rng.seed_globals(self.writer.record.seed)
         job.procedure.start(self.handle)
+        self.handle.starting = False
         self.length = job.procedure.length()
         self.capped = self.rules.capped(self.length)
         self.tally.parameters.update(self.handle.resolved)
         self.writer.resolve(self.handle.resolved)
-        notes = [] if k is None else resume.restore(k, self.keeper, self.rules, job.config)
+        notes = [] if k is None else self._restore(k)
         self._ready = True
         if self.rules.settings.seconds is not None:
             self.watch.deadline = job.clock() + self.rules.settings.seconds - self.keeper.seconds
@@ -132,12 +142,23 @@ class Engine:
         job.listener(RunStarted(job.directory, self.writer.record, self.capped, resumed, notes))
         return self._baseline() if self.tally.i < 0 else None
 
+    def _restore(self, k: int) -> list[str]:
+        """Go on from checkpoint k; what `start` gathered was told in iteration 0, before."""
+        gathered = self.handle.gathered
+        self.handle.forget()
+        notes = resume.restore(k, self.keeper, self.rules, self.job.config)
+        if self.tally.i < 0:
+            self.handle.gathered = gathered
+        return notes
+
     def _baseline(self) -> Ending | None:
         if self.signals.caught:
             return self._interrupted()
         self._began = self.job.clock()
         metrics = self.job.procedure.baseline()
-        if metrics is not None and (ending := self._record(0, metrics)):
+        if metrics is None:
+            self.handle.forget()
+        elif ending := self._record(0, metrics):
             return ending
         self.tally.i = 0
         self.keeper.save(0)

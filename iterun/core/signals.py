@@ -49,6 +49,7 @@ class Signals:
         self.last_words: Callable[[], None] = lambda: None  #: said before an end by force
         self._clock = clock
         self._interrupts = 0
+        self._settled = False
         self._old: dict[signal.Signals, signal._HANDLER] = {}
         self._old_wakeup = -1
         self._pipe: tuple[int, int] | None = None
@@ -84,6 +85,10 @@ class Signals:
             signal.set_wakeup_fd(self._old_wakeup)
             os.close(self._pipe[1])  # the thread reads the end of it and closes the other one
 
+    def settle(self) -> None:
+        """The end is being written: no SIGINT tears it any more."""
+        self._settled = True
+
     def forget(self) -> None:
         """In a forked process: the pipe is the parent's, and so is the order to leave."""
         with contextlib.suppress(ValueError):  # forked from another thread than the main one
@@ -98,7 +103,7 @@ class Signals:
             self.caught = signal.Signals(number)
         if number == signal.SIGINT:
             self._interrupts += 1
-            if self._interrupts > 1:
+            if self._interrupts > 1 and not self._settled:
                 raise KeyboardInterrupt
 
     def _watch(self, descriptor: int) -> None:

@@ -264,6 +264,10 @@ class RunWriter:
         """Artifacts of an iteration that were written since the last `append`."""
         return list(self._artifacts.written)
 
+    def forget_files(self) -> None:
+        """Have `files` start anew."""
+        self._artifacts.written.clear()
+
     def close(self) -> None:
         """Stop the heartbeat and close the files; the status stays as it is."""
         self._status.stop_heartbeat()

@@ -355,3 +355,28 @@ def test_files_of_an_inner_checkpoint_stay_when_its_line_is_given_up(tmp_path):
     files = RunView(tmp_path).iterations()[-1].files
     assert files == ["artifacts/0003/half.txt", "artifacts/0003/unnamed.txt"]
     assert all((tmp_path / name).is_file() for name in files)
+
+
+class Chatty(Count):
+    """Tells something in `start`, as a system that loads a model does."""
+
+    def start(self, run):
+        super().start(run)
+        run.label(phase="built")
+        run.tokens(7)
+        run.save_text("model.txt", "a")
+
+
+class ChattyAtOnce(Chatty):
+    def baseline(self):
+        return None
+
+
+@pytest.mark.parametrize("kind", [Chatty, ChattyAtOnce])
+def test_what_start_gathers_is_told_once_over_a_resume(tmp_path, kind):
+    attempt(kind(to=3), tmp_path / "whole")
+    attempt(kind(to=3), tmp_path / "run", stop={"iterations": 1})
+    attempt(kind(to=3), tmp_path / "run")
+
+    assert story(tmp_path / "run") == story(tmp_path / "whole")
+    assert RunView(tmp_path / "run").iterations()[-1].labels == {}

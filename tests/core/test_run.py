@@ -240,3 +240,26 @@ def test_no_artifact_leads_out_of_the_run(tmp_path):
 def test_a_cost_that_is_no_number_is_a_bug(tmp_path):
     with pytest.raises(TypeError, match="'speed' is str"):
         with_run(tmp_path, lambda run: run.cost(speed="fast"))
+
+
+@pytest.mark.parametrize(
+    "act",
+    [
+        lambda run: run.append("rows.jsonl", [{"a": 1}]),
+        lambda run: run.save_text("a.txt", "x", at=0),
+    ],
+)
+def test_start_writes_nothing_of_an_iteration(tmp_path, act):
+    class Early(Count):
+        def start(self, run):
+            act(run)
+
+    outcome = attempt(Early(), tmp_path)
+
+    assert outcome.state == "failed"
+    assert "in `start`: do it in `baseline` or `step`" in outcome.error
+
+
+def test_a_data_set_that_no_one_named_is_refused(tmp_path):
+    with pytest.raises(ConfigError, match="asks for data@calibration="):
+        with_run(tmp_path, lambda run: run.data("calibration"))

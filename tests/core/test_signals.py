@@ -171,3 +171,40 @@ def test_a_run_in_another_thread_leaves_signals_alone(tmp_path):
     thread.join()
 
     assert outcomes[0].state == "completed"
+
+
+def test_a_safe_point_after_the_grace_still_takes_its_checkpoint(tmp_path, clock):
+    def hook(i, j):
+        if (i, j) == (3, 2):
+            os.kill(os.getpid(), signal.SIGTERM)
+            clock.now += 60
+
+    outcome = attempt(Slow(to=6, safe=True, hook=hook), tmp_path, clock=clock)
+
+    assert (outcome.state, outcome.iterations) == ("interrupted", 2)
+    assert checkpoint.load(tmp_path, 3)["procedure"] == {"n": 12, "j": 2}
+
+
+class Loud(os.PathLike):
+    """A parameter that sends Ctrl-C twice when it is written, once the result is there."""
+
+    armed = False
+
+    def __fspath__(self):
+        for _ in range(2 if self.armed else 0):
+            os.kill(os.getpid(), signal.SIGINT)
+        return "loud"
+
+
+def test_ctrl_c_while_the_end_is_written_tears_nothing(tmp_path):
+    path = Loud()
+
+    class Arming(Count):
+        def result(self):
+            path.armed = True
+            return {}
+
+    outcome = attempt(Arming(), tmp_path, config={"task": {"path": path}})
+
+    assert (outcome.state, RunView(tmp_path).status.state) == ("completed", "completed")
+    assert RunView(tmp_path).summary.state == "completed"
