@@ -81,7 +81,7 @@ class Condition:
             return (condition, []) if condition else None
         if self.op != "=" or any(c in self.value for c in "[]") or "null" in values:
             return None
-        if self.name == "state":
+        if self.name == "state" and not any(c in self.value for c in "*?"):
             return _any("state = ?", [RUNNING if v == LOST else v for v in values], 1)
         if self.name == "system":
             return _any("(system GLOB ? OR family GLOB ?)", values, 2)
@@ -218,19 +218,6 @@ def _unknown(name: str, known: Iterable[str]) -> ConfigError:
         f"no run has a column, parameter, metric, result or cost called {name!r}",
         hint=f"did you mean {' or '.join(close)}?" if close else "`iterun show RUN` lists them",
     )
-
-
-def sort_rows(rows: Iterable[Row], key: str, *, descending: bool = True) -> list[Row]:
-    """Rows by a column or any bare name: numbers, then texts; runs without it last.
-
-    Raises:
-        ConfigError: none of the rows has the name.
-    """
-    rows = list(rows)
-    found = [row.get(key) for row in rows]
-    if rows and all(value is MISSING for value in found):
-        raise unknown(key, rows)
-    return [rows[k] for k in order(found, descending=descending)]
 
 
 def order(values: Sequence[Any], *, descending: bool) -> list[int]:

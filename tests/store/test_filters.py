@@ -233,20 +233,11 @@ def test_sqlite_lets_through_every_run_that_fits(found, number, op, place):
     assert {k for k, x in enumerate(found) if fits(row(**{place: {"x": x}}))} <= through
 
 
-def test_rows_without_the_name_come_last_when_sorted():
-    rows = [
-        row(),
-        row(last={"x": 1}),
-        row(last={"x": "b"}),
-        row(last={"x": 2}),
-        row(last={"x": "a"}),
-    ]
+def test_values_that_are_missing_come_last_in_their_order():
+    values = [MISSING, 1, "b", 2, "a", float("nan")]
 
-    found = [r.get("x") for r in filters.sort_rows(rows, "x")]
-
-    assert found == [2, 1, "b", "a", MISSING]
+    assert filters.order(values, descending=True) == [3, 1, 2, 4, 0, 5]
 
 
-def test_an_unknown_sort_key_is_refused():
-    with pytest.raises(ConfigError, match="'y'"):
-        filters.sort_rows([row(last={"x": 1})], "y")
+def test_an_unknown_name_is_told():
+    assert "'y'" in filters.unknown("y", [row(last={"x": 1})]).message
