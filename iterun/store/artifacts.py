@@ -24,6 +24,7 @@ class Artifacts:
         self.root = directory / paths.ARTIFACTS
         self.written: list[str] = []  #: of the iteration that goes on, relative to the run
         self._open: dict[str, tuple[int, int]] = {}  #: name → descriptor and size
+        self._unsynced: set[Path] = set()  #: files, and folders with all that is in them
 
     def save(self, name: str, data: Content, *, at: int | None) -> Ref:
         """Write one artifact; see `RunWriter.save_bytes`."""
@@ -36,6 +37,7 @@ class Artifacts:
                 digest = disk.file_hash(part)
                 self._keep_old(target)
                 os.replace(part, target)
+                self._unsynced.add(target)
             except BaseException:
                 part.unlink(missing_ok=True)
                 raise
@@ -52,6 +54,7 @@ class Artifacts:
             try:
                 yield part
                 disk.replace_folder(part, target)
+                self._unsynced.add(target)
             finally:
                 shutil.rmtree(part, ignore_errors=True)
         self._note(target, at)
@@ -71,7 +74,10 @@ class Artifacts:
         return find(self.directory, ref)
 
     def sync(self) -> None:
-        """Wait until appended rows are on the disk."""
+        """Wait until appended rows, and what was saved since the last time, are on the disk."""
+        if self._unsynced:
+            disk.sync_trees(self._unsynced, self.directory)
+            self._unsynced.clear()
         for name, (fd, _) in self._open.items():
             disk.sync_data(fd, self.root / name)
 
@@ -134,6 +140,7 @@ class Artifacts:
             if name not in names:
                 disk.write_beside(self.root / paths.APPENDED, encode([*names, name]), durable=True)
             fd = disk.open_append(path)
+            self._unsynced.add(path)
         return fd, os.fstat(fd).st_size
 
     def _keep_old(self, target: Path) -> None:
@@ -148,6 +155,7 @@ class Artifacts:
             kept = self.root / paths.KEPT / digest
             disk.make_folder(self.directory, kept.parent)
             os.replace(target, kept)
+            self._unsynced.add(kept)
 
     def _wanted(self, name: str) -> set[str] | None:
         """The contents of a file that checkpoints refer to; None: one can't be read, so any."""

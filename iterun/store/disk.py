@@ -7,7 +7,7 @@ import os
 import shutil
 import stat
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from iterun.errors import DiskError, StoreError
@@ -189,6 +189,23 @@ def sync_folder(path: Path) -> None:
             os.fsync(fd)
     finally:
         os.close(fd)
+
+
+def sync_trees(saved: Iterable[Path], root: Path) -> None:
+    """Wait until files, folders with all in them, and their names up to `root` are on the disk."""
+    folders: set[Path] = set()
+    for path in saved:
+        folders.update(above for above in path.parents if above.is_relative_to(root))
+        if path.is_dir():
+            for inner, _, names in os.walk(path):
+                folders.add(Path(inner))
+                for file in (Path(inner, name) for name in names):
+                    if not file.is_symlink():
+                        sync_file(file)
+        elif path.exists():  # not replaced since by another kind of thing
+            sync_file(path)
+    for folder in sorted(folders, reverse=True):
+        sync_folder(folder)
 
 
 def replace_folder(part: Path, target: Path) -> None:

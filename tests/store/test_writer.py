@@ -1,11 +1,14 @@
 import json
+import os
 import threading
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from conftest import CONFIG, RECORD
 
 from iterun.errors import StoreError
+from iterun.store import disk
 from iterun.store.reader import RunView
 from iterun.store.schema import Summary
 from iterun.store.writer import RunWriter
@@ -166,3 +169,27 @@ def test_what_became_of_null_parameters_is_added_to_the_record(writer):
     writer.resolve({"window": 128})
 
     assert RunView(writer.directory).record.resolved == {"window": 128}
+
+
+def test_saved_artifacts_are_on_the_disk_before_a_checkpoint_counts_on_them(writer, monkeypatch):
+    """Which ones were written is known to the run alone, so that one without waits for nothing."""
+    synced = []
+    fsync = os.fsync
+    monkeypatch.setattr(os, "fsync", lambda fd: (synced.append(_path(fd)), fsync(fd)))
+    monkeypatch.setattr(disk, "_fdatasync", os.fsync)
+    writer.sync()
+    writer.save_bytes("deep/a.bin", b"1")
+    with writer.folder("model") as part:
+        (part / "w.bin").write_bytes(b"2")
+    synced.clear()
+
+    writer.sync()
+
+    short = {path.relative_to(writer.directory).as_posix() for path in synced}
+    root = "artifacts"
+    files = {f"{root}/deep/a.bin", f"{root}/model/w.bin"}
+    assert short == files | {".", root, f"{root}/deep", f"{root}/model", "iterations.jsonl"}
+
+
+def _path(fd):
+    return Path(os.readlink(f"/proc/self/fd/{fd}"))
