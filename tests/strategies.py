@@ -1,6 +1,7 @@
 """Hypothesis strategies that several tests share."""
 
 from collections import OrderedDict
+from datetime import datetime
 
 import numpy as np
 import torch
@@ -33,6 +34,14 @@ json_values = st.recursive(
 )
 measures = st.dictionaries(names, numbers, max_size=6)
 objects = st.dictionaries(names, json_values, max_size=4)
+objectives = st.builds(
+    lambda more, **keys: more | keys, objects, metric=texts, goal=st.sampled_from(["min", "max"])
+)
+bests = st.builds(lambda more, **keys: more | keys, objects, i=st.integers(), value=numbers)
+parents = st.builds(lambda more, **keys: more | keys, objects, run=texts, iteration=st.integers())
+times = st.datetimes(
+    datetime(1971, 1, 1), datetime(2100, 1, 1), timezones=st.none() | st.timezones()
+).map(datetime.isoformat)
 
 iterations = st.builds(
     Iteration, i=st.integers(0, 10**6), time=st.floats(0, 2e9), seconds=st.floats(0, 1e6),
@@ -46,12 +55,13 @@ statuses = st.builds(
 )  # fmt: skip
 summaries = st.builds(
     Summary, state=texts, reason=st.none() | texts, parameters=objects, last=measures,
-    best=st.none() | objects, result=objects, iterations=st.integers(0), seconds=floats,
-    costs=measures, objective=st.none() | objects,
+    best=st.none() | bests, result=objects, iterations=st.integers(0), seconds=floats,
+    costs=measures, objective=st.none() | objectives,
 )  # fmt: skip
 records = st.builds(
     RunRecord, id=texts, system=texts, family=texts, signature=texts, seed=st.integers(),
-    created=texts, parent=st.none() | objects, sweep=st.none() | objects,
+    created=times, parent=st.none() | parents, sweep=st.none() | objects,
+    objective=st.none() | objectives,
     command=st.lists(texts, max_size=3), git=st.none() | objects, device=texts, dtype=texts,
     packages=st.dictionaries(names, texts, max_size=3), threads=st.integers(1),
     environment=st.dictionaries(names, texts, max_size=3), resolved=objects,

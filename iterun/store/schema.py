@@ -145,7 +145,11 @@ class RunRecord(Record):
         schema = data.get("schema", SCHEMA) if isinstance(data, dict) else SCHEMA
         if not isinstance(schema, int) or schema > SCHEMA:
             raise ValueError(f"written by a newer iterun (format {schema!r}, ours is {SCHEMA})")
-        return super().from_json(data)
+        record = super().from_json(data)
+        _check_time(record.created)
+        _check_keys("objective", record.objective, metric=(str,), goal=(str,))
+        _check_keys("parent", record.parent, run=(str,), iteration=(int,))
+        return record
 
 
 @dataclass(kw_only=True, repr=False, eq=False, match_args=False)
@@ -191,3 +195,29 @@ class Summary(Record):
     iterations: int = 0
     seconds: float = 0.0  #: of all attempts together
     costs: dict[str, float] = field(default_factory=dict)
+
+    @classmethod
+    def from_json(cls, data: object) -> Self:
+        """As `Record.from_json`; the parts have their keys."""
+        summary = super().from_json(data)
+        _check_keys("objective", summary.objective, metric=(str,), goal=(str,))
+        _check_keys("best", summary.best, i=(int,), value=(int, float))
+        return summary
+
+
+def _check_time(created: str) -> None:
+    from datetime import datetime
+
+    try:
+        datetime.fromisoformat(created).timestamp()
+    except (ValueError, OverflowError, OSError):
+        raise ValueError(
+            f"created={created!r} is no ISO time as 2026-11-24T10:15:00+01:00"
+        ) from None
+
+
+def _check_keys(name: str, part: dict[str, Any] | None, **kinds: tuple[type, ...]) -> None:
+    """Raise ValueError if `part` is neither None nor has these keys with values of these types."""
+    for key, kind in kinds.items() if part is not None else ():
+        if part is None or not isinstance(part.get(key), kind):
+            raise ValueError(f"the key {name!r} has no {key!r} of the right type")

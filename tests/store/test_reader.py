@@ -1,3 +1,4 @@
+import json
 import os
 import time
 from dataclasses import replace
@@ -267,3 +268,23 @@ def test_reading_writes_nothing(make):
     read_all(directory)
 
     assert {path: path.stat().st_mtime_ns for path in before} == before
+
+
+DAMAGED = [
+    ("run.json", "created", "x"),
+    ("run.json", "objective", {"metric": "ppl"}),
+    ("run.json", "objective", {"metric": ["ppl"], "goal": "min"}),
+    ("run.json", "parent", {"run": 3}),
+    ("summary.json", "best", {"x": 1}),
+    ("summary.json", "best", {"i": 1, "value": None}),
+    ("summary.json", "objective", {"goal": "min"}),
+]
+
+
+@pytest.mark.parametrize(("name", "key", "value"), DAMAGED)
+def test_a_part_of_the_wrong_shape_is_named(make, name, key, value):
+    path = make("aa11") / name
+    path.write_text(json.dumps(json.loads(path.read_text()) | {key: value}))
+
+    with pytest.raises(StoreError, match=rf"{name} can't be read: .*{key}"):
+        [RunView(path.parent).record, RunView(path.parent).summary]
