@@ -97,7 +97,11 @@ def load(run_dir: Path, i: int, *, device: str | None = None) -> dict[str, Any]:
 
 
 def available(run_dir: Path) -> list[int]:
-    """The iterations that have a checkpoint, ascending; those behind a link don't count."""
+    """The iterations that have a checkpoint, ascending; those behind a link don't count.
+
+    Raises:
+        StoreError: the folder may not be read.
+    """
     if os.path.islink(run_dir / paths.CHECKPOINTS):
         return []
     try:
@@ -105,6 +109,11 @@ def available(run_dir: Path) -> list[int]:
             names = [entry.name for entry in entries if entry.is_dir(follow_symlinks=False)]
     except (FileNotFoundError, NotADirectoryError):
         return []
+    except PermissionError as error:
+        raise StoreError(
+            f"{run_dir / paths.CHECKPOINTS} can't be read: {error.strerror}",
+            hint="ask for the right to read it",
+        ) from error
     numbers = (paths.iteration_number(name) for name in names)
     return sorted(i for i in numbers if i is not None)
 

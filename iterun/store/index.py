@@ -104,7 +104,7 @@ class Index:
             run = name
         if (os.sep in run or run in (".", "..") or not run) and run:
             path = Path(run)
-            if not path.exists() and (self.outputs / run).is_dir():
+            if not os.path.exists(path) and os.path.isdir(self.outputs / run):
                 path = self.outputs / run
             RunView(path).record  # noqa: B018  # raises if it is none
             return path, iteration
@@ -157,7 +157,7 @@ class Index:
                 found = [row for row in found if name in row.tags]
             if found:
                 return _only(found, name)
-        if name and Path(name).is_dir():
+        if name and os.path.isdir(name):
             RunView(Path(name)).record  # noqa: B018  # raises if it is none
             return Path(name)
         close = nearest(name, [row.id for row in self._query(db, "1", [])])
@@ -192,7 +192,7 @@ class Index:
 
     def _use(self, action: Callable[[sqlite3.Connection], T]) -> T:
         """Do `action` on a database that is up to date, in the first place that can have one."""
-        for place in database.places(self.outputs) if self.outputs.is_dir() else ():
+        for place in database.places(self.outputs) if os.path.isdir(self.outputs) else ():
             for may_rebuild in (True, False):
                 try:
                     with contextlib.closing(database.connect(place)) as db:

@@ -62,9 +62,9 @@ class RunView:
     @cached_property
     def record(self) -> RunRecord:
         """run.json."""
-        if not self.directory.is_dir():
+        if not os.path.isdir(self.directory):  # Path's own raises where one may not look
             raise StoreError(
-                f"{self.directory} is not a run directory: there is no such folder",
+                f"{self.directory} is not a run directory: there is no such folder to be seen",
                 hint="`iterun ls` lists the runs",
             )
         return self._read(RunRecord, paths.RUN)

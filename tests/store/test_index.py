@@ -425,3 +425,22 @@ def test_a_run_is_found_by_its_path_below_outputs(make, outputs):
 
     with Index(outputs) as index:
         assert index.resolve(str(directory.relative_to(outputs))) == (directory, None)
+
+
+@pytest.mark.parametrize(
+    ("word", "found"), [("status=comp*", ["aa11"]), ("status=?ailed", ["bb22"]), ("status=l*", [])]
+)
+def test_states_are_found_by_glob(make, outputs, word, found):
+    make("aa11")
+    make("bb22", state="failed")
+
+    with Index(outputs) as index:
+        assert [row.id for row in index.rows(filters.parse([word]))] == found
+
+
+@pytest.mark.parametrize("name", ["x" * 300, f"{'x' * 300}/run", "a\0b"])
+def test_a_name_that_no_folder_can_have_names_no_run(make, outputs, name):
+    make("aa11")
+
+    with Index(outputs) as index, pytest.raises(StoreError):
+        index.resolve(name)
