@@ -1,4 +1,4 @@
-"""Calibration windows: drawn from the training text, or read back from a run's artifact."""
+"""Windows of text: to evaluate on, and to calibrate with or read back from a run's artifact."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from iterun.errors import ConfigError
+from iterun.models.perplexity import windows
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -43,6 +44,24 @@ def read_windows(setting: str) -> Tensor:
             hint="it should be whole numbers of shape (windows, tokens)",
         )
     return ids.long()
+
+
+def evaluation_windows(model: Any, data: Any, length: int | None, limit: int | None) -> Tensor:
+    """Windows of the held-out text to measure perplexity on; int64, (n, length).
+
+    Args:
+        model: gives tokenizer and context.
+        data: a types.TextDataset.
+        length: tokens a window; None: the context.
+        limit: at most so many; None: all, or as many as the data's published figures take.
+
+    Raises:
+        ConfigError: windows longer than the context, or than the text.
+    """
+    length = length or model.context
+    if length > model.context:
+        raise too_long("task.eval_seqlen gives windows", length, model.context)
+    return windows(model.tokenizer, data.text("test"), length, limit or data.max_windows)
 
 
 def check_windows(ids: Tensor, setting: str, context: int, vocabulary: int) -> None:

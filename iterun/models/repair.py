@@ -16,7 +16,7 @@ import torch
 
 from iterun.errors import DivergedError
 from iterun.models.blocks import run_block
-from iterun.models.retrain import Retrainer
+from iterun.models.retrain import Retrainer, Trained
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -33,11 +33,7 @@ class Repaired:
 
     before: float  #: mean squared error of the pruned block
     after: float  #: of the repaired one, adapters merged
-    loss: float  #: mean over the steps
-    lr: float  #: the rate of the last step
-    n_trained: int  #: parameters
-    n_tokens: int  #: read in training
-    seconds: float  #: of training
+    trained: Trained
     values: dict[str, Tensor]  #: what was trained, by name within the block
     empty: list[str]  #: subsets without a parameter
 
@@ -111,15 +107,14 @@ def repair(
                 hint="lower the rate, as in task.lr=1e-4",
             )
     seconds = time.monotonic() - began
+    n_tokens = recipe.steps * rows * task.hidden.shape[1]
+    speed = n_tokens / max(seconds, 1e-9)
+    trained = Trained(sum(losses) / len(losses), trainer.lr, trainer.n_trained, n_tokens, speed)
     trainer.finish(merge=True)
     return Repaired(
         before=before,
         after=task.error(),
-        loss=sum(losses) / len(losses),
-        lr=trainer.lr,
-        n_trained=trainer.n_trained,
-        n_tokens=recipe.steps * rows * task.hidden.shape[1],
-        seconds=seconds,
+        trained=trained,
         values={name: value.detach() for name, value in trainer.values.items()},
         empty=trainer.empty,
     )

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +29,17 @@ from iterun.ops.lora import Form, LoraLinear, attach, detach
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What some steps came to."""
+
+    loss: float  #: mean over the steps
+    lr: float  #: the rate of the last one
+    n_trained: int  #: parameters
+    n_tokens: int  #: read
+    tokens_per_s: float
 
 
 class Retrainer:

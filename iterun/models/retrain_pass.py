@@ -6,15 +6,18 @@ schedule of its own; then its adapters are merged. One cycle is the paper's case
 
 from __future__ import annotations
 
+import math
+import time
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from iterun.errors import DivergedError
 from iterun.models import mask_files, tensor_files
 from iterun.models.blocks import prunable_weights
 from iterun.models.pruned import rebuild
 from iterun.models.recipe import Recipe, name_of_head
-from iterun.models.retrain import Retrainer, recomputed, text_losses
+from iterun.models.retrain import Retrainer, Trained, recomputed, text_losses
 from iterun.models.sequential import LoadedBlocks, PrunedBlock, prune_model
 
 if TYPE_CHECKING:
@@ -62,21 +65,34 @@ class RetrainPass:
             self.updated = self.run.save_file("updated.safetensors", save)
         self._begin(cycle, masks)
 
-    def begin_step(self, t: int) -> None:
-        """Go on to the next cycle if step t = 0, 1, ... is its first."""
-        if t == self.cycle_end:
-            self.trainer.finish(merge=True)
-            self.prune(self.cycle + 1)
+    def train(self, steps: range, where: str) -> Trained:
+        """Do optimizer steps; before the first of a cycle the model is pruned further.
 
-    def step(self, t: int) -> tuple[float, int]:
-        """Optimizer step t; its loss, and the tokens that it read."""
-        ids, is_text = self.text.batch(self.rows, self.run.generator("batch", t))
-        device = self.run.device
-        names = self.source.block_names if self.recompute else []
-        with recomputed(self.source.load(b) for b in range(len(names))):
-            module = self.source.module
-            losses = text_losses(module, ids.to(device), is_text.to(device), self.size)
-            return self.trainer.step(losses), int(is_text.sum())
+        Args:
+            steps: of those from 0 on.
+            where: for the message, as in "iteration 3".
+
+        Raises:
+            DivergedError: the loss is not finite.
+        """
+        losses, n_tokens, seconds = [], 0, 0.0
+        for t in self.run.progress(steps, "retrain"):
+            if t == self.cycle_end:
+                self.trainer.finish(merge=True)
+                self.prune(self.cycle + 1)
+            began = time.monotonic()
+            loss, n = self._step(t)
+            seconds += time.monotonic() - began
+            losses.append(loss)
+            n_tokens += n
+            if not math.isfinite(loss):
+                raise DivergedError(
+                    f"the loss is {loss} in {where}, step {t + 1}",
+                    hint="lower the rate, as in task.lr=1e-4",
+                )
+        mean = sum(losses) / len(losses)
+        trainer = self.trainer
+        return Trained(mean, trainer.lr, trainer.n_trained, n_tokens, n_tokens / max(seconds, 1e-9))
 
     def state(self) -> dict[str, Any]:
         own = {"cycle": self.cycle, "masks": self.masks_file, "updated": self.updated}
@@ -100,6 +116,16 @@ class RetrainPass:
             self.run.save_file("retrained.safetensors", write)
         trainer.finish(merge=self.recipe.merge)
         mask_files.check_zeros(self.source.module, trainer.masks)
+
+    def _step(self, t: int) -> tuple[float, int]:
+        """Optimizer step t; its loss, and the tokens that it read."""
+        ids, is_text = self.text.batch(self.rows, self.run.generator("batch", t))
+        device = self.run.device
+        names = self.source.block_names if self.recompute else []
+        with recomputed(self.source.load(b) for b in range(len(names))):
+            module = self.source.module
+            losses = text_losses(module, ids.to(device), is_text.to(device), self.size)
+            return self.trainer.step(losses), int(is_text.sum())
 
     def _changed(self, cycle: int, matrices: list[str]) -> dict[str, Tensor]:
         names = []

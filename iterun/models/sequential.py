@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
 
+from iterun.errors import ConfigError
 from iterun.models.blocks import (
     capture_block_inputs,
     find_blocks,
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor, nn
 
+    from iterun.ops.masks import Pattern
     from iterun.ops.sparsify import Method, Statistic
 
     Shown = Callable[[Iterable[Any], str], Iterable[Any]]  #: `run.progress`: items, label
@@ -223,6 +225,21 @@ def advance(block: nn.Module, hidden: Tensor, kwargs: Mapping[str, Any]) -> None
     with torch.no_grad():
         for i in range(len(hidden)):
             hidden[i : i + 1] = run_block(block, hidden[i : i + 1], kwargs)
+
+
+def check_columns(weights: Mapping[str, Tensor], pattern: Pattern | None) -> None:
+    """Make sure that an N:M pattern fits every matrix.
+
+    Raises:
+        ConfigError: columns that do not divide by M.
+    """
+    for name, weight in weights.items():
+        if pattern and weight.shape[1] % pattern.m:
+            raise ConfigError(
+                f"task.pattern={pattern}: {name} has {weight.shape[1]} columns, which do not "
+                f"divide by {pattern.m}",
+                hint="choose task.pattern=unstructured",
+            )
 
 
 def prune_model(

@@ -36,9 +36,10 @@ FEW = ["task.n_calibration=4", "task.calibration_len=128", "task.eval_windows=2"
 
 @dataclass
 class Measured:
-    """One process: wall seconds, peak resident set in MB, and the run's result."""
+    """One process: wall and CPU seconds, peak resident set in MB, and the run's result."""
 
     seconds: float
+    cpu_seconds: float
     peak_mb: float
     result: dict[str, float]
 
@@ -54,15 +55,18 @@ def measure(outputs: Path, *line: str) -> Measured:
     if status:
         raise SystemExit(f"{' '.join(line)} left with {os.waitstatus_to_exitcode(status)}")
     summary = json.loads(next(outputs.rglob("summary.json")).read_text())
-    return Measured(seconds, usage.ru_maxrss * 1024 / 1e6, summary["result"])
+    cpu = usage.ru_utime + usage.ru_stime
+    return Measured(seconds, cpu, usage.ru_maxrss * 1024 / 1e6, summary["result"])
 
 
 def show(name: str, found: list[Measured], bar: str) -> None:
-    """One line: the median of the seconds, the largest peak."""
+    """One line: the medians of the seconds, the largest peak."""
     seconds = statistics.median(one.seconds for one in found)
+    cpu = statistics.median(one.cpu_seconds for one in found)
     peak = max(one.peak_mb for one in found)
     ppl = ", ".join(f"{key} {value:.4g}" for key, value in found[0].result.items())
-    print(f"{name:32} {seconds:7.1f} s  {peak:7.0f} MB   bar: {bar}   {ppl}", flush=True)
+    times = f"{seconds:7.1f} s ({cpu:.1f} s of CPU)"
+    print(f"{name:32} {times}  {peak:7.0f} MB   bar: {bar}   {ppl}", flush=True)
 
 
 def smollm2(work: Path, repeats: int) -> None:

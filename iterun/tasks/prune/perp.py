@@ -15,30 +15,28 @@ document longer than the context gives a window at a random place; `embeddings` 
 """
 
 import math
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar, Literal, TypeVar
 
-import torch
 from torch import Tensor
 
 from iterun.core.procedure import Procedure
 from iterun.core.run import Run
 from iterun.data.batches import TrainingText
 from iterun.data.text import calibration_windows
-from iterun.errors import ConfigError, DivergedError
+from iterun.errors import ConfigError
 from iterun.models import calibration, pruned
 from iterun.models.block_pass import BlockPass
 from iterun.models.blocks import prunable_weights
 from iterun.models.memory import out_of_memory_hint, peak_mem_mb
-from iterun.models.perplexity import exp_mean, windows
+from iterun.models.pruning_report import PruningReport, perplexity_of
 from iterun.models.recipe import Recipe
+from iterun.models.retrain import Trained
 from iterun.models.retrain_pass import RetrainPass
-from iterun.models.sequential import BlockSource, LoadedBlocks, PrunedBlock
+from iterun.models.sequential import BlockSource, LoadedBlocks, PrunedBlock, check_columns
 from iterun.models.stream import open_folder
-from iterun.ops.figures import layer_sparsity, perplexity_curve
 from iterun.ops.lora import Form
 from iterun.ops.masks import TieRule, parse_pattern
 from iterun.ops.sparsify import Criterion, Method, Scope
@@ -115,9 +113,6 @@ class Perp(Procedure):
         with self._memory_hint():
             self._load_model()
         self._prepare_text()
-        self.rows: list[dict[str, Any]] = []  # of sparsity.json
-        self.nll: dict[str, float] = {}  # mean loss of the dense, pruned, final model; nats
-        self.history: list[tuple[int, float]] = []  # (iteration, mean loss)
         self.work = self._retraining() if self.mode == "retrain" else self._block_pass()
 
     def length(self) -> int:
@@ -129,13 +124,13 @@ class Perp(Procedure):
         with self._memory_hint():
             if self.ids is not None:
                 self.run.save_tensors("calibration.safetensors", {"input_ids": self.ids})
-            self.nll["dense"] = nll = self._evaluate()
+            self.report.nll["dense"] = nll = dense = self._evaluate()
             if isinstance(self.work, RetrainPass):
                 self.work.prune(cycle=0)
                 self._remark_empty(self.work.trainer.empty)
-                nll = self.nll["pruned"]
+                nll = self.report.nll["pruned"]
         self.run.label(phase="prune" if self.mode == "retrain" else "dense")
-        return {"ppl_dense": _ppl(self.nll["dense"])} | self._measures(0, nll)
+        return {"ppl_dense": perplexity_of(dense)} | self._measures(0, nll)
 
     def step(self, i: int) -> Mapping[str, float]:
         with self._memory_hint():
@@ -144,11 +139,10 @@ class Perp(Procedure):
             return self._prune_block(i, self.work)
 
     def state(self) -> dict[str, Any]:
-        own = {"rows": self.rows, "nll": self.nll, "history": self.history}
-        return own | {"work": self.work.state()}
+        return {"report": self.report.state(), "work": self.work.state()}
 
     def restore(self, state: dict[str, Any]) -> None:
-        self.rows, self.nll, self.history = state["rows"], state["nll"], state["history"]
+        self.report.restore(state["report"])
         self.work.restore(state["work"])
 
     def result(self) -> Mapping[str, Any]:
@@ -157,12 +151,12 @@ class Perp(Procedure):
                 self._end_retraining(self.work)
             else:
                 self._end_blocks(self.work)
-        self._draw()
-        found = {f"ppl_{name}": _ppl(nll) for name, nll in self.nll.items()}
-        if {"pruned", "final"} <= self.nll.keys() and self.mode != "none":
-            lost = self.nll["pruned"] - self.nll["dense"]
-            if lost and math.isfinite(lost):
-                found["recovered"] = (self.nll["pruned"] - self.nll["final"]) / lost
+        self.run.save_json("sparsity.json", self.report.rows)
+        for name, figure in self.report.figures().items():
+            self.run.save_image(name, figure)
+        found = self.report.result()
+        if self.mode == "none":
+            found.pop("recovered", None)  # nothing was there to recover with
         return found
 
     # Settings, model and text.
@@ -212,41 +206,33 @@ class Perp(Procedure):
             self.source = LoadedBlocks(model.module)
         self.model = model
         weights = prunable_weights(self.source.module)
-        pattern = parse_pattern(self.pattern)
-        for name, weight in weights.items():
-            if pattern and weight.shape[1] % pattern.m:
-                raise ConfigError(
-                    f"task.pattern={pattern}: {name} has {weight.shape[1]} columns, which do not "
-                    f"divide by {pattern.m}",
-                    hint="choose task.pattern=unstructured",
-                )
+        check_columns(weights, parse_pattern(self.pattern))
         if self.mode != "none":
             self._settings(Recipe).check_model(self.source.module)
-        self.n_prunable = sum(weight.numel() for weight in weights.values())
-        self.n_parameters = sum(p.numel() for p in self.source.module.parameters())
+        n_prunable = sum(weight.numel() for weight in weights.values())
+        n_parameters = sum(p.numel() for p in self.source.module.parameters())
+        self.report = PruningReport(n_prunable, n_parameters)
 
     def _prepare_text(self) -> None:
         """Windows to evaluate on, and to calibrate with."""
         run, model, held_out = self.run, self.model, self.run.data("eval_data")
-        seqlen = self.eval_seqlen or model.context
-        if seqlen > model.context:
-            raise calibration.too_long("task.eval_seqlen gives windows", seqlen, model.context)
-        limit = self.eval_windows or held_out.max_windows
-        self.windows = windows(model.tokenizer, held_out.text("test"), seqlen, limit)
+        sizes = self.eval_seqlen, self.eval_windows
+        self.windows = calibration.evaluation_windows(model, held_out, *sizes)
+        n, length = self.windows.shape
+        run.resolve(eval_seqlen=length, eval_windows=n)
+        run.resolve(eval_data=held_out.name, eval_join=held_out.join)
         if self.ids is not None:
             known = calibration.vocabulary_of(self.source.module)
             calibration.check_windows(self.ids, str(self.calibration), model.context, known)
         elif self.method.needs_data or self.mode == "reconstruct":
             length = calibration.length_of(self.calibration_len, model.context)
             draw = run.generator("calibration")
-            n, tokenizer = self.n_calibration, model.tokenizer
-            self.ids = calibration_windows(run.data(), tokenizer, n, length, draw)
+            n, data = self.n_calibration, run.data()
+            self.ids = calibration_windows(data, model.tokenizer, n, length, draw)
         if self.ids is not None:
             run.resolve(n_calibration=len(self.ids), calibration_len=self.ids.shape[1])
         if self.mode != "none" and self.lr is None:
             run.resolve(lr=self._settings(Recipe).peaks())
-        run.resolve(eval_seqlen=seqlen, eval_windows=len(self.windows), eval_data=held_out.name)
-        run.resolve(eval_join=held_out.join)
 
     def _memory_hint(self) -> AbstractContextManager[None]:
         hint = "a smaller task.batch_size, or task.gradient_checkpointing=true"
@@ -275,41 +261,28 @@ class Perp(Procedure):
     def _retrain(self, i: int, work: RetrainPass) -> dict[str, float]:
         self.run.label(phase="retrain")
         steps = range(self.steps)[(i - 1) * self.steps_per_iteration : i * self.steps_per_iteration]
-        losses, n_tokens, seconds = [], 0, 0.0
-        for t in self.run.progress(steps, "retrain"):
-            work.begin_step(t)
-            began = time.monotonic()
-            loss, n = work.step(t)
-            seconds += time.monotonic() - began
-            losses.append(loss)
-            n_tokens += n
-            if not math.isfinite(loss):
-                raise DivergedError(
-                    f"the loss is {loss} in iteration {i}, step {t + 1}",
-                    hint="lower the rate, as in task.lr=1e-4",
-                )
-        self.run.cost(tokens_per_s=n_tokens / max(seconds, 1e-9))
-        metrics = {"loss": sum(losses) / len(losses), "lr": work.trainer.lr, "tokens": n_tokens}
+        metrics = self._trained(work.train(steps, where=f"iteration {i}"))
         if "lora" in self.train and self.lora_type == "lora_prune":
-            metrics["ppl_before_merge"] = _ppl(self._evaluate())
+            metrics["ppl_before_merge"] = perplexity_of(self._evaluate())
         with work.trainer.as_merged():
             nll = self._evaluate()
-        return metrics | self._trainable(work.trainer.n_trained) | self._measures(i, nll)
+        return metrics | self._measures(i, nll)
 
     def _measure_pruned(self, done: PrunedBlock) -> None:
         """The whole model was pruned, in the first cycle or a later one."""
-        self._note_pruned(done)
-        self.run.save_json("sparsity.json", self.rows)
-        self.nll["pruned"] = self._evaluate()
+        self._note_pruned(done, "the model")
+        self.run.save_json("sparsity.json", self.report.rows)
+        self.report.nll["pruned"] = self._evaluate()
 
     def _end_retraining(self, work: RetrainPass) -> None:
-        self.nll["final"] = self.history[-1][1]
+        final = self.report.history[-1][1]
         work.finish()
         if not self.merge:
             with self.run.folder("adapter") as folder:
                 pruned.save_adapter(folder, work.trainer.values, work.recipe)
         elif {"lora", "head"} & set(self.train):
-            self.nll["final"] = self._evaluate()  # once merged, the sums are in another order
+            final = self._evaluate()  # once merged, the sums are in another order
+        self.report.nll["final"] = final
         with self.run.folder("model") as folder:
             pruned.save_whole(folder, self.source.module, self.model.tokenizer)
 
@@ -329,17 +302,15 @@ class Perp(Procedure):
     def _prune_block(self, i: int, work: BlockPass) -> dict[str, float]:
         self.run.label(phase="prune" if self.mode == "none" else "reconstruct")
         done, repaired = work.do(i)
-        self._note_pruned(done)
+        self._note_pruned(done, f"block {i - 1}")
         metrics: dict[str, float] = {}
         if repaired:
             self._remark_empty(repaired.empty)
-            self.run.cost(tokens_per_s=repaired.n_tokens / max(repaired.seconds, 1e-9))
-            metrics = {"loss": repaired.loss, "lr": repaired.lr, "tokens": repaired.n_tokens}
+            metrics = self._trained(repaired.trained)
             metrics |= {"recon_before": repaired.before, "recon_after": repaired.after}
-            metrics |= self._trainable(repaired.n_trained)
         nll = None
         if work.is_whole:
-            nll = self.nll["final"] = self._evaluate()
+            nll = self.report.nll["final"] = self._evaluate()
         return metrics | self._measures(i, nll)
 
     def _end_blocks(self, work: BlockPass) -> None:
@@ -351,45 +322,32 @@ class Perp(Procedure):
             )
             return
         if self.mode == "none":
-            self.nll["pruned"] = self.nll["final"]
+            self.report.nll["pruned"] = self.report.nll["final"]
         elif self.criterion != "sparsegpt":  # whose pruned weights were lost in the repair
             dense = open_folder(self.model.folder, self.model.name, self.run.place)
             dense.after_load = work.unrepaired
-            self.nll["pruned"] = _mean(dense.losses(self.windows, self.run.progress))
+            self.report.nll["pruned"] = _mean(dense.losses(self.windows, self.run.progress))
         with self.run.folder("model") as folder:
             work.write_model(folder, self.model.tokenizer)
 
-    # Measures, pictures and remarks.
+    # Measures and remarks.
 
     def _evaluate(self) -> float:
         """Mean loss of the windows as the model stands, nats."""
         return _mean(self.source.losses(self.windows, self.run.progress))
 
     def _measures(self, i: int, nll: float | None) -> dict[str, float]:
-        zeros = sum(row["zeros"] for row in self.rows)
         self.run.cost(peak_mem_mb=peak_mem_mb(self.run.device))
-        found = {"sparsity": zeros / self.n_prunable, "sparsity_total": zeros / self.n_parameters}
-        if nll is None:
-            return found
-        self.history.append((i, nll))
-        return {"ppl": _ppl(nll)} | found
+        return self.report.measures(i, nll)
 
-    def _trainable(self, n: int) -> dict[str, float]:
-        return {"trainable": n, "trainable_pct": 100 * n / self.n_parameters}
+    def _trained(self, done: Trained) -> dict[str, float]:
+        self.run.cost(tokens_per_s=done.tokens_per_s)
+        metrics = {"loss": done.loss, "lr": done.lr, "tokens": done.n_tokens}
+        return metrics | self.report.trainable(done.n_trained)
 
-    def _draw(self) -> None:
-        self.run.save_json("sparsity.json", self.rows)
-        self.run.save_image("sparsity.png", layer_sparsity(self.rows))
-        levels = {name: _ppl(nll) for name, nll in self.nll.items() if name != "final"}
-        points = [(i, _ppl(nll)) for i, nll in self.history]
-        self.run.save_image("perplexity.png", perplexity_curve(points, levels))
-
-    def _note_pruned(self, done: PrunedBlock) -> None:
-        """Take in the rows of matrices; those of an earlier cycle are replaced."""
-        known = {row["name"]: row for row in self.rows} | {row["name"]: row for row in done.rows}
-        self.rows = list(known.values())
+    def _note_pruned(self, done: PrunedBlock, where: str) -> None:
+        self.report.add_rows(done.rows)
         if done.n_zero_rows:
-            where = f"block {done.rows[0]['block']}" if self.mode != "retrain" else "the model"
             self.run.warn(f"{done.n_zero_rows} rows of matrices in {where} have no weight left")
 
     def _remark_empty(self, subsets: list[str]) -> None:
@@ -399,7 +357,3 @@ class Perp(Procedure):
 
 def _mean(losses: Tensor) -> float:
     return float(losses.double().mean())
-
-
-def _ppl(nll: float) -> float:
-    return exp_mean(torch.tensor(nll, dtype=torch.float64))
