@@ -42,6 +42,8 @@ def perplexity_curve(points: Sequence[tuple[int, float]], levels: Mapping[str, f
     """
     from math import isfinite
 
+    from matplotlib.ticker import LogFormatter
+
     figure, axes = _axes("iteration", "perplexity")
     drawn = [(i, ppl) for i, ppl in points if isfinite(ppl)]
     axes.plot(
@@ -51,6 +53,8 @@ def perplexity_curve(points: Sequence[tuple[int, float]], levels: Mapping[str, f
         if isfinite(level):
             axes.axhline(level, color="0.4", linestyle=style, label=f"{name} {level:.4g}")
     axes.set_yscale("log")
+    for place in (axes.yaxis.set_major_formatter, axes.yaxis.set_minor_formatter):
+        place(LogFormatter(labelOnlyBase=False, minor_thresholds=(2, 0.5)))  # 80, not 8 x 10^1
     axes.xaxis.get_major_locator().set_params(integer=True)
     axes.legend(fontsize="small", frameon=False)
     return figure
