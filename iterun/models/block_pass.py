@@ -11,7 +11,14 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from iterun.models import mask_files, pruned, tensor_files
 from iterun.models.repair import Repaired, Task, repair
-from iterun.models.sequential import BlockSource, PrunedBlock, advance, gather, prune_block
+from iterun.models.sequential import (
+    BlockSource,
+    LoadedBlocks,
+    PrunedBlock,
+    advance,
+    gather,
+    prune_block,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -90,7 +97,8 @@ class BlockPass:
         if X is not None:
             advance(block, X, self._kwargs)
         self._save(i, block, done, repaired)
-        self._source.release(b, self._run.load(self._files[-1]["weights"]))
+        stays = isinstance(self._source, LoadedBlocks)
+        self._source.release(b, None if stays else self._run.load(self._files[-1]["weights"]))
         if self.is_whole:
             self._hidden = None
         return done, repaired
