@@ -58,7 +58,7 @@ def _do(line: Line) -> int:
     if line.kind == "command":
         from iterun.cli.app import app
 
-        return app(line.words, prog_name="iterun") or 0
+        return app(line.words[:1])(line.words, prog_name="iterun") or 0
     if line.kind == "run":
         from iterun.cli import run
 

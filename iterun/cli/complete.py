@@ -20,14 +20,6 @@ if TYPE_CHECKING:
 
 Candidate = tuple[str, str]  #: the word, and what it is
 
-_OPTIONS = {
-    "tasks": ("--json",),
-    "ls": ("--all", "--sort", "--reverse", "--columns", "--json", "--csv", "--number", "--outputs"),
-    "show": ("--all", "--json", "--outputs"),
-    "resume": ("--quiet", "--json", "--outputs"),
-    "doctor": ("--json", "--outputs"),
-    "completion": ("--install",),
-}
 _KEYS = {
     "task": "what to run", "model": "the model", "data": "the data", "backend": "device and dtype",
     "stop": "rules that end a run", "checkpoint": "how often, which are kept",
@@ -96,7 +88,8 @@ def _all(before: list[str], current: str) -> Iterator[Candidate]:
     elif first not in COMMANDS:
         yield from _hydra(before, current)
     elif current.startswith("-"):
-        yield from ((option, "") for option in (*_OPTIONS[first], "--help"))
+        options = (*COMMANDS[first].options, "--outputs", "--help")
+        yield from ((option, "") for option in options)
     else:
         yield from _of_command(first, rest, current, outputs)
 

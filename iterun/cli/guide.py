@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from iterun import __version__
-from iterun.cli.commands import COMMANDS, FLAGS
+from iterun.cli.commands import FLAGS, GROUPS
 from iterun.cli.console import Screen, Span
 from iterun.cli.text import pad, wrap
 
@@ -51,8 +51,12 @@ def show_help(screen: Screen) -> None:
     screen.line(Span("iterun", "bold"), f" {__version__}: runs iterative procedures as experiments")
     _heading(screen, "Run")
     _pairs(screen, _LINES, style="accent")
-    _heading(screen, "Commands", "iterun COMMAND --help says more")
-    _pairs(screen, [(f"{name} {c.usage}", c.about) for name, c in COMMANDS.items()], style="accent")
+    remark = "iterun COMMAND --help says more"
+    for title, commands in GROUPS.items():
+        _heading(screen, title, remark)
+        rows = [(f"{name} {c.usage}", c.about) for name, c in commands.items()]
+        _pairs(screen, rows, style="accent")
+        remark = ""
     _heading(screen, "Options")
     flags = [(f"{name} DIR" if name == "--outputs" else name, text) for name, text in FLAGS.items()]
     _pairs(screen, [*flags, ("--version", "this version"), ("--hydra-help", "Hydra's own options")])

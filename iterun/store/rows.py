@@ -184,6 +184,16 @@ class Row:
         return found
 
 
+def row_of(directory: Path) -> Row:
+    """The row of one run directory, wherever it is.
+
+    Raises:
+        StoreError: a file that a row needs can't be read.
+    """
+    columns, body = read_row(directory)
+    return Row(directory.parent, directory.name, columns, body)
+
+
 def read_row(directory: Path) -> tuple[tuple[Any, ...], str]:
     """The columns and the body of a row, from the run directory.
 

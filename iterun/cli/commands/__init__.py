@@ -1,0 +1,77 @@
+"""Every command once: its name and line of help, for dispatch, help and completion.
+
+`iterun.cli.commands.NAME.command` is what typer calls; only the one asked for is imported.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Command(NamedTuple):
+    """A command as lists and completion show it."""
+
+    usage: str
+    about: str
+    options: tuple[str, ...] = ()  #: what Tab offers behind a dash, but --help and --outputs
+
+
+#: by the heading that the commands stand under in `iterun --help`
+GROUPS: dict[str, dict[str, Command]] = {
+    "Look": {
+        "tasks": Command(
+            "[FAMILY]", "every system: its paper, what one iteration is, seconds on a CPU",
+            ("--json",),
+        ),
+        "ls": Command(
+            "[FILTER…]", "runs, newest first: task=prune 'sparsity>0.5' status=failed since=2d",
+            ("--all", "--sort", "--reverse", "--columns", "--json", "--csv", "--number"),
+        ),
+        "show": Command(
+            "RUN", "one run, whole; or what a system does: show task=prune/perp",
+            ("--all", "--json"),
+        ),
+        "compare": Command(
+            "[RUN|FILTER…]", "side by side: what differs, seeds grouped, intervals, paired tests"
+        ),
+        "diff": Command("A B", "two runs: settings, code, packages, first iteration that differs"),
+        "plot": Command("RUN… [METRIC…]", "curves in the terminal, or --out f.png"),
+        "watch": Command("[RUN]", "a run while it goes on, live"),
+        "ui": Command("", "a screen to browse, filter, mark, plot and compare runs"),
+        "report": Command("RUN|FILTER…", "one self-contained page: --out report.html"),
+    },
+    "Go on": {
+        "resume": Command(
+            "RUN… [stop.KEY=N]", "go on with a run that was stopped, killed or ended early",
+            ("--quiet", "--json"),
+        ),
+        "fork": Command("RUN@7 KEY=VALUE…", "branch off at an iteration with other settings"),
+        "tree": Command("[RUN|FILTER…]", "which run came from which"),
+        "verify": Command("RUN", "run it again and say where, if at all, it differs, and why"),
+        "select": Command("FILTER…", "the best setting of a sweep, evaluated on fresh seeds"),
+    },
+    "Keep": {
+        "tag": Command("RUN… TAG…", "words to find runs by"),
+        "note": Command("RUN [TEXT]", "a remark on a run"),
+        "rm": Command("RUN…", "move runs to the trash; --restore brings them back"),
+        "gc": Command("", "free space: checkpoints by retention, orphaned files, the trash"),
+        "export": Command("RUN|FILTER…", "to csv, parquet, tensorboard, mlflow, wandb, trackio"),
+    },
+    "This machine": {
+        "doctor": Command(
+            "", "versions, devices, memory, caches, models that work offline; --runs: the runs",
+            ("--json",),
+        ),
+        "completion": Command("[SHELL]", "Tab completion for bash, zsh or fish", ("--install",)),
+    },
+}  # fmt: skip
+COMMANDS = {name: command for group in GROUPS.values() for name, command in group.items()}
+HELP = "help"  #: `iterun help ls` is `iterun ls --help`
+
+#: flags of every line, and what each does; --outputs takes a value
+FLAGS = {
+    "--outputs": "where runs are kept (else $ITERUN_OUTPUTS, else ./outputs)",
+    "--quiet": "of a run, print only its directory",
+    "--json": "for machines: one object an event, or the whole list",
+    "--debug": "show the traceback of an error",
+}
