@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from iterun.analysis.settings import differing
 from iterun.cli import words
 from iterun.cli.figures import age, column, duration, setting, value
 from iterun.cli.tables import SOON, Column
@@ -11,10 +12,8 @@ from iterun.errors import ConfigError, nearest
 from iterun.store.rows import MISSING, Row
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
-#: recorded with the parameters, but columns of their own
-_NOT_PARAMETERS = frozenset({"model", "data", "seed"})
 _LONGEST_CELL = 24
 _FIRST = 2  #: differing parameters that stay longer than `best` and than what all runs share
 
@@ -116,18 +115,6 @@ def _settings(name: str, rows: Sequence[Row]) -> list[str]:
 
 def _is_numeric(name: str, rows: Sequence[Row]) -> bool:
     return all(isinstance(row.parameters.get(name), int | float | None) for row in rows)
-
-
-def differing(parameters: Iterable[dict[str, Any]]) -> list[str]:
-    """Names whose values are not the same in all of these, in their first order."""
-    first, *others = parameters
-    names = list(dict.fromkeys([*first, *(name for other in others for name in other)]))
-    return [
-        name
-        for name in names
-        if name not in _NOT_PARAMETERS
-        and any(other.get(name, MISSING) != first.get(name, MISSING) for other in others)
-    ]
 
 
 def _objective(rows: Sequence[Row]) -> list[Column]:

@@ -1,0 +1,104 @@
+"""Runs as seeds of settings: which belong together, and what tells the settings apart."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from math import isfinite
+from typing import TYPE_CHECKING, Any
+
+from iterun.store.rows import MISSING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from iterun.store.rows import Row
+
+#: recorded with the parameters, but columns of their own
+_NOT_PARAMETERS = frozenset({"model", "data", "seed"})
+_COLUMNS = ("model", "data")  #: of these, what a setting is chosen by
+
+
+@dataclass(kw_only=True)
+class Setting:
+    """The runs of one signature: one setting with several seeds."""
+
+    signature: str
+    system: str
+    rows: list[Row]  #: in the order in which they came
+    label: str = ""  #: what tells it apart, as it would be typed: "sparsity=0.6 model=opt-125m"
+    differing: dict[str, Any] = field(default_factory=dict)  #: its values where settings differ
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """Of the first run; the others have the same, but the seed."""
+        return self.rows[0].parameters
+
+
+def group(rows: Iterable[Row]) -> list[Setting]:
+    """The settings of these runs, in the order of their first runs.
+
+    Runs belong together that have one system and one signature; without a signature each stands by
+    itself. What differs is looked for among the settings of one system.
+    """
+    found: dict[tuple[str, str], Setting] = {}
+    for row in rows:
+        signature = row.signature
+        setting = found.get(key := (row.system, signature or f"run {row.path}"))
+        if setting is None:
+            found[key] = setting = Setting(signature=signature, system=row.system, rows=[])
+        setting.rows.append(row)
+    systems: dict[str, list[Setting]] = {}
+    for setting in found.values():
+        systems.setdefault(setting.system, []).append(setting)
+    for settings in systems.values():
+        _tell_apart(settings)
+    return list(found.values())
+
+
+def _tell_apart(settings: Sequence[Setting]) -> None:
+    """Set what differs, and labels, among the settings of one system."""
+    columns = [name for name in _COLUMNS if len({getattr(s.rows[0], name) for s in settings}) > 1]
+    names = differing(setting.parameters for setting in settings)
+    for setting in settings:
+        first, parameters = setting.rows[0], setting.parameters
+        setting.differing = {name: getattr(first, name) for name in columns}
+        setting.differing |= {name: parameters[name] for name in names if name in parameters}
+        setting.label = label(setting)
+
+
+def label(setting: Setting) -> str:
+    """What tells a setting apart, as it would be typed; the system's name if nothing does."""
+    words = (f"{name}={_typed(value)}" for name, value in setting.differing.items())
+    return " ".join(words) or setting.system
+
+
+def _typed(value: Any) -> str:
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float) and isfinite(value) and value.is_integer() and abs(value) < 1e6:
+        return str(int(value))
+    if isinstance(value, list | tuple):
+        return f"[{','.join(map(_typed, value))}]"
+    return str(value)
+
+
+def differing(parameters: Iterable[dict[str, Any]]) -> list[str]:
+    """Names whose values are not the same in all of these, in their first order.
+
+    Seed, model and data are left out: they have columns of their own.
+    """
+    first, *others = parameters
+    same = dict(first)
+    names = dict.fromkeys(first)
+    for other in others:
+        if other == same:
+            continue
+        names |= dict.fromkeys(other)
+        same = {k: v for k, v in same.items() if _equal(other.get(k, MISSING), v)}
+    return [name for name in names if name not in same and name not in _NOT_PARAMETERS]
+
+
+def _equal(a: Any, b: Any) -> bool:
+    return bool(a == b) or (a != a and b != b)  # NaN is the same setting as NaN
