@@ -81,6 +81,8 @@ class Condition:
             return (condition, []) if condition else None
         if self.op != "=" or any(c in self.value for c in "[]") or "null" in values:
             return None
+        if self.name in ("tags", "sweep"):  # plain words stand in the body as they are typed
+            return _any("instr(body, ?)", values, 1) if all(map(_is_plain, values)) else None
         if self.name == "state" and not any(c in self.value for c in "*?"):
             return _any("state = ?", [RUNNING if v == LOST else v for v in values], 1)
         if self.name == "system":
@@ -93,6 +95,10 @@ class Condition:
 def _any(condition: str, values: Sequence[str], slots: int) -> tuple[str, list[Any]]:
     parts = " OR ".join([condition] * len(values))
     return f"({parts})", [value for value in values for _ in range(slots)]
+
+
+def _is_plain(value: str) -> bool:
+    return value.isascii() and value.replace("-", "").replace("_", "").isalnum()
 
 
 def _is_like(found: Any, value: str) -> bool:

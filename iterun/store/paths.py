@@ -16,6 +16,7 @@ CHECKPOINTS = "checkpoints"
 ARTIFACTS = "artifacts"
 LOG = "log.txt"
 PATCH = "code.patch"
+MARKS = "marks.json"
 SWEEPS = ".sweeps"
 INDEX = ".index.sqlite"
 

@@ -31,6 +31,7 @@ _NEXT_STEP = {
     paths.CONFIG: "`.hydra/config.yaml` holds the same settings: start the run anew from them",
     paths.STATUS: "remove this file: the run then shows as lost, and `iterun resume` goes on",
     paths.SUMMARY: "remove this file: `iterun show` then reads the iterations themselves",
+    paths.MARKS: "remove this file: it holds tags and a note, and nothing of the run itself",
     paths.ITERATIONS: "put it back from a copy; `iterun ls` and its filters work without it",
 }
 
@@ -72,9 +73,9 @@ class RunView:
     @cached_property
     def config(self) -> dict[str, Any]:
         """config.json: the resolved config."""
-        config = self._decode(paths.CONFIG)
+        config = self.decoded(paths.CONFIG)
         if not isinstance(config, dict):
-            raise self._unreadable(paths.CONFIG, "not a JSON object")
+            raise self.unreadable(paths.CONFIG, "not a JSON object")
         return config
 
     @cached_property
@@ -146,11 +147,12 @@ class RunView:
 
     def _read(self, kind: type[R], name: str) -> R:
         try:
-            return kind.from_json(self._decode(name))
+            return kind.from_json(self.decoded(name))
         except ValueError as error:
-            raise self._unreadable(name, str(error)) from error
+            raise self.unreadable(name, str(error)) from error
 
-    def _decode(self, name: str) -> Any:
+    def decoded(self, name: str) -> Any:
+        """What a JSON file of the directory itself holds; its cause tells if there is none."""
         fd, size = self._open(name, LARGEST_FILE)
         try:
             raw = os.read(fd, size)
@@ -160,7 +162,7 @@ class RunView:
             return decode(raw)
         except ValueError as error:
             what = f"not JSON ({error})" if raw.strip() else "empty"
-            raise self._unreadable(name, what) from error
+            raise self.unreadable(name, what) from error
 
     def _open(self, name: str, largest: int) -> tuple[int, int]:
         """Open a regular file of the directory itself; a pipe or a link is not waited for.
@@ -174,16 +176,17 @@ class RunView:
         except OSError as error:
             link = error.errno == errno.ELOOP
             fault = "a link, which is not followed" if link else (error.strerror or "").lower()
-            raise self._unreadable(name, fault) from error
+            raise self.unreadable(name, fault) from error
         found = os.fstat(fd)
         if not stat.S_ISREG(found.st_mode) or found.st_size > largest:
             os.close(fd)
             large = stat.S_ISREG(found.st_mode)
             fault = f"larger than {largest >> 20} MiB" if large else "not a regular file"
-            raise self._unreadable(name, fault)
+            raise self.unreadable(name, fault)
         return fd, found.st_size
 
-    def _unreadable(self, name: str, fault: str) -> StoreError:
+    def unreadable(self, name: str, fault: str) -> StoreError:
+        """The error for a file of the directory, with its next step."""
         return StoreError(
             f"{self.directory / name} can't be read: {fault}", hint=_NEXT_STEP.get(name, "")
         )

@@ -6,6 +6,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
 from iterun.errors import StoreError
+from iterun.store import marks
 from iterun.store.reader import RunView, true_state
 from iterun.store.schema import RUNNING, Status, Summary, decode, encode
 
@@ -17,7 +18,7 @@ MISSING: Final = object()  #: what `Row.get` gives for a name that the run doesn
 #: names that every row has, in the order of a listing
 COLUMNS = (
     "id", "system", "family", "state", "reason", "created", "seconds", "iterations", "seed",
-    "model", "data", "signature", "tags", "path", "error", "attempt", "host",
+    "model", "data", "signature", "tags", "note", "sweep", "path", "error", "attempt", "host",
 )  # fmt: skip
 #: other words for them
 ALIASES = {"status": "state", "task": "system", "tag": "tags"}
@@ -131,6 +132,18 @@ class Row:
         return found
 
     @property
+    def note(self) -> str | None:
+        """The user's remark."""
+        found: str | None = self.body.get("note")
+        return found
+
+    @property
+    def sweep(self) -> dict[str, Any] | None:
+        """{id, job} of the sweep that it belongs to."""
+        found: dict[str, Any] | None = self.body.get("sweep")
+        return found
+
+    @property
     def parent(self) -> dict[str, Any] | None:
         """{run, iteration} of a fork."""
         found: dict[str, Any] | None = self.body.get("parent")
@@ -139,10 +152,12 @@ class Row:
     def get(self, name: str) -> Any:
         """The value of a column, parameter, metric, result or cost by its bare name, or `MISSING`.
 
-        `best` is the best value of the objective. A prefix picks one place: `task.lr`,
-        `metrics.lr`, `result.lr`, `cost.lr`.
+        `best` is the best value of the objective, `sweep` a sweep's id. A prefix picks one place:
+        `task.lr`, `metrics.lr`, `result.lr`, `cost.lr`.
         """
         name = ALIASES.get(name, name)
+        if name == "sweep":
+            return (self.sweep or {}).get("id")
         if name in COLUMNS:
             return getattr(self, name)
         if name == "best":
@@ -173,6 +188,7 @@ class Row:
             "objective": self.objective,
             "best": self.best,
             "parent": self.parent,
+            "sweep": self.sweep,
         }
 
     def _dict(self, key: str) -> dict[str, Any]:
@@ -203,12 +219,13 @@ def read_row(directory: Path) -> tuple[tuple[Any, ...], str]:
     view = RunView(directory)
     record, status = view.record, view.status
     summary = view.summary or Summary(state=status.state, parameters=_parameters(view))
-    tags = view.config.get("tags") or []
+    marked = _marks(view)
     body = {
         "signature": record.signature, "objective": summary.objective or record.objective,
         "parameters": summary.parameters, "last": summary.last, "best": summary.best,
         "result": summary.result, "costs": summary.costs, "parent": record.parent,
-        "tags": [str(tag) for tag in tags] if isinstance(tags, list) else [str(tags)],
+        "sweep": record.sweep, "note": marked.note or None,
+        "tags": marked.with_config(marks.of_config(view.config)),
         "seconds": summary.seconds if view.summary else None,
         "iterations": max(summary.iterations, status.iteration or 0), "status": status.to_json(),
     }  # fmt: skip
@@ -222,6 +239,14 @@ def read_row(directory: Path) -> tuple[tuple[Any, ...], str]:
             hint="put it back from a copy, or remove the folder",
         )
     return columns, encode({k: v for k, v in body.items() if v not in (None, {}, [])}).decode()
+
+
+def _marks(view: RunView) -> marks.Marks:
+    """The user's marks; `iterun doctor --runs` tells of those that can't be read."""
+    try:
+        return marks.of(view)
+    except StoreError:
+        return marks.Marks()
 
 
 def _seed(seed: int) -> int | str:

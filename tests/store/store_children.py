@@ -8,7 +8,7 @@ from pathlib import Path
 from conftest import CONFIG, RECORD
 
 from iterun.errors import StoreError
-from iterun.store import checkpoint
+from iterun.store import checkpoint, marks
 from iterun.store.index import Index
 from iterun.store.writer import RunWriter
 
@@ -63,6 +63,11 @@ def take_over(directory: str) -> None:
     except StoreError:
         tell("refused")
     sys.stdin.readline()
+
+
+def tag(directory: str, name: str, count: str) -> None:
+    for k in range(int(count)):
+        marks.set_tags(Path(directory), [f"{name}{k}"])
 
 
 def list_runs(outputs: str) -> None:
