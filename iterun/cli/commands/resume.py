@@ -33,7 +33,7 @@ def command(
       iterun resume @-1
       iterun resume k3fa stop.iterations=200
     """
-    from iterun.cli import run
+    from iterun.cli import resume
 
-    status = run.resume(words or [], outputs=outputs, quiet=quiet, as_json=as_json)
+    status = resume.resume(words or [], outputs=outputs, quiet=quiet, as_json=as_json)
     raise typer.Exit(status)
