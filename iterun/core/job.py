@@ -3,18 +3,32 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from iterun.core.progress import Listener, ignore
+from iterun.core.progress import IterationDone, Listener, ignore
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
     from pathlib import Path
 
     from iterun.core.procedure import Procedure
     from iterun.store.schema import RunRecord, Summary
     from iterun.types import Placement
+
+Judge = Callable[[IterationDone], str | None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Replay:
+    """A run that is gone through again up to some iteration: to check it, or to branch off there.
+
+    It takes no checkpoint on its way and has no result; it ends as interrupted, reason "replay".
+    """
+
+    until: Callable[[int], bool]  #: asked after each iteration, the baseline too: was it the last?
+    keep: bool = False  #: take a checkpoint there
 
 
 @dataclass(kw_only=True)
@@ -34,8 +48,10 @@ class Job:
     objective: Mapping[str, Any] | None = None  #: {"metric": ..., "goal": "min" or "max"}
     listener: Listener = ignore
     resume_from: int | None = None  #: None: a new run; -1: an old one that has no checkpoint yet
+    replay: Replay | None = None
     patch: str | None = None  #: `git diff` of the code, kept beside run.json
     clock: Callable[[], float] = time.monotonic  #: seconds; for budgets, grace and shares
+    judge: Judge | None = None  #: told of each iteration: why to complete the run after it, or None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,7 +12,7 @@ import contextlib
 import shutil
 from typing import TYPE_CHECKING, Any
 
-from iterun.core import endings, resume
+from iterun.core import endings, fork, resume
 from iterun.core.endings import Ending
 from iterun.core.job import Job, Outcome
 from iterun.core.keeper import Keeper
@@ -71,7 +71,7 @@ class Engine:
         self.watch = Watch(signals, clock=job.clock, grace=keep.grace)
         self.rules = StopRules(stop)
         self.handle = Run(
-            writer=writer, place=job.place, seed=record.seed, builders=job.builders,
+            writer=writer, place=job.place, seed=fork.first_seed(record), builders=job.builders,
             listener=job.listener, watch=self.watch, clock=job.clock,
         )  # fmt: skip
         named = parameters_of(job.config, model=record.model, data=record.data, seed=record.seed)
@@ -80,11 +80,13 @@ class Engine:
             writer=writer, settings=keep, procedure=job.procedure, run=self.handle,
             rules=self.rules, tally=self.tally, clock=job.clock, listener=job.listener,
         )  # fmt: skip
+        self.keeper.asleep = job.replay is not None
         if self.before is not None:
             self.keeper.seconds_before = self.before.seconds
         self.length: int | None = None
         self.capped: int | None = None  # with stop.iterations
         self._ready = False  # nothing is refused any more
+        self._judged: str | None = None  # not kept: a resume goes on
         self._began = 0.0  # the iteration that goes on
 
     def run(self) -> Outcome:
@@ -127,7 +129,7 @@ class Engine:
     def _begin(self) -> Ending | None:
         """Up to the first iteration; an ending if there is nothing to go on with."""
         job, k = self.job, self.job.resume_from
-        rng.seed_globals(self.writer.record.seed)
+        rng.seed_globals(fork.first_seed(self.writer.record))
         job.procedure.start(self.handle)
         self.handle.starting = False
         self.length = job.procedure.length()
@@ -171,7 +173,10 @@ class Engine:
         i = self.tally.i
         self.handle.at_safe_point = self._at_safe_point
         while True:
-            reason = self.handle.reason or self.rules.verdict(i, self.length, keeper.seconds)
+            if ending := self._replayed(i):
+                return ending
+            reason = self.handle.reason or self._judged
+            reason = reason or self.rules.verdict(i, self.length, keeper.seconds)
             if reason or self.signals.caught:
                 keeper.save(i)
                 self.watch.deadline = None  # `result` may take its time
@@ -182,6 +187,16 @@ class Engine:
             if ending := self._record(i, procedure.step(i)):
                 return ending
             keeper.save_if_due(i)
+
+    def _replayed(self, i: int) -> Ending | None:
+        """The end of a replay, if iteration i was its last one."""
+        replay = self.job.replay
+        if replay is None or not replay.until(i):
+            return None
+        if replay.keep:
+            self.keeper.asleep = False
+            self.keeper.save(i)
+        return Ending("interrupted", "replay")
 
     def _record(self, i: int, metrics: Mapping[str, Any]) -> Ending | None:
         """Write iteration i's line and tell it; an ending if the run has diverged."""
@@ -200,6 +215,8 @@ class Engine:
             i, self.capped, values, gathered.cost, gathered.labels, seconds, objective
         )
         self.job.listener(done)
+        if self.job.judge is not None:
+            self._judged = self.job.judge(done)
         bad = not_finite(values, self.job.procedure.may_be_infinite)
         return endings.diverged(i, bad, values[bad]) if bad is not None else None
 

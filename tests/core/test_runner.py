@@ -254,3 +254,15 @@ def test_importing_the_core_costs_no_numpy_and_no_torch():
     )
 
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_a_judge_from_outside_completes_a_run_early_and_it_can_go_on(tmp_path):
+    def judge(done):
+        return "pruned" if done.i == 3 else None
+
+    early = attempt(Count(), tmp_path / "run", judge=judge)
+    whole = attempt(Count(), tmp_path / "run")
+
+    assert (early.state, early.reason, early.iterations) == ("completed", "pruned", 3)
+    assert (whole.reason, whole.iterations) == ("length", 10)
+    assert RunView(tmp_path / "run").checkpoints()[-1] == 10
