@@ -134,6 +134,7 @@ class Engine:
         self.handle.starting = False
         self.length = job.procedure.length()
         self.capped = self.rules.capped(self.length)
+        self.writer.length(self.capped)
         self.tally.parameters.update(self.handle.resolved)
         self.writer.resolve(self.handle.resolved)
         notes = [] if k is None else self._restore(k)

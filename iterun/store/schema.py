@@ -165,6 +165,7 @@ class Status(Record):
     start_ticks: int = 0  #: of the process, in clock ticks since boot: tells a reused pid
     heartbeat: float = 0.0  #: seconds since the epoch
     iteration: int | None = None  #: the last one finished
+    length: int | None = None  #: iterations in all, stop.iterations counted in; None: not known
     attempt: int = 1
 
 

@@ -149,6 +149,12 @@ class RunWriter:
         """Say every `every` seconds, from a thread, that the run is alive, and how far it is."""
         self._status.start_heartbeat(every)
 
+    def length(self, iterations: int | None) -> None:
+        """Say how many iterations there will be, for those who watch; None: until a rule ends."""
+        if iterations != self._status.now.length:
+            self._status.now.length = iterations
+            self.status(RUNNING)
+
     def summary(self, summary: Summary) -> None:
         """Write summary.json."""
         data = encode(summary.to_json()) + b"\n"
