@@ -26,6 +26,10 @@ def app(names: Iterable[str] = COMMANDS) -> typer.Typer:
         """Run iterative procedures as experiments."""
 
     for name in names:
-        command = import_module(f"iterun.cli.commands.{name}").command
-        found.command(name=name, cls=Command, short_help=COMMANDS[name].about)(command)
+        module = import_module(f"iterun.cli.commands.{name}")
+        settings = getattr(module, "SETTINGS", None)  # of click, for words that look like options
+        register = found.command(
+            name=name, cls=Command, short_help=COMMANDS[name].about, context_settings=settings
+        )
+        register(module.command)
     return found

@@ -28,6 +28,7 @@ def default(rows: Sequence[Row], now: float) -> list[Column]:
         _named("seed", rows, now, drop=_rank(rows, "seed", alike=14, differs=5)),
         *_differing(rows),
         *_objective(rows),
+        *([_named("tags", rows, now, least=8, drop=8)] if any(row.tags for row in rows) else []),
         _named("age", rows, now, drop=1),
         _named("seconds", rows, now, drop=2 * SOON),
     ]

@@ -107,6 +107,9 @@ def _of_command(
         yield from _filters(current)
     elif command == "show" and not rest:
         yield from _systems() if current.startswith("task=") else _runs(outputs)
+    elif command in ("tag", "rm", "gc") or (command == "note" and not rest):
+        yield from (() if current.startswith("+") else _runs(outputs))
+        yield from _filters(current) if command != "note" else ()
     elif command == "resume":
         yield from _runs(outputs)
         yield from _hydra([], current) if current.startswith(("stop", "checkpoint")) else ()

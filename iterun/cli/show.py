@@ -6,7 +6,7 @@ import time
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from iterun.cli import history, words
+from iterun.cli import history, lineage, words
 from iterun.cli.console import Part, Screen, Span, out
 from iterun.cli.figures import age, count, duration, setting, size, value
 from iterun.cli.formats import json_text
@@ -42,17 +42,17 @@ def show(name: str, *, outputs: str | None, whole: bool, as_json: bool) -> None:
         return
     with Index(paths.outputs_root(outputs)) as index:
         directory, iteration = index.resolve(name)
-    view, screen = RunView(directory), out()
-    if as_json:
-        screen.raw(json_text(_object(view)) + "\n")
-    elif iteration is not None:
-        history.show_one(screen, view, iteration)
-    else:
-        _page(screen, view, whole=whole)
+        view, screen = RunView(directory), out()
+        if as_json:
+            screen.raw(json_text(_object(view)) + "\n")
+        elif iteration is not None:
+            history.show_one(screen, view, iteration)
+        else:
+            _page(screen, view, index, whole=whole)
 
 
-def _page(screen: Screen, view: RunView, *, whole: bool) -> None:
-    _header(screen, view)
+def _page(screen: Screen, view: RunView, index: Index, *, whole: bool) -> None:
+    _header(screen, view, index)
     _section(screen, "Parameters", "* typed on the command line")
     grid(screen, parameters(view))
     history.show(screen, view, whole=whole)
@@ -77,7 +77,7 @@ def _section(screen: Screen, title: str, remark: str = "") -> None:
     screen.line(Span(title, "bold"), Span(f"   {remark}" if remark else "", "dim"))
 
 
-def _header(screen: Screen, view: RunView) -> None:
+def _header(screen: Screen, view: RunView, index: Index) -> None:
     from iterun.cli import systems
 
     record, status, state = view.record, view.status, view.state
@@ -99,10 +99,10 @@ def _header(screen: Screen, view: RunView) -> None:
         screen.line(Span(paper, "dim"))
     screen.line(Span(clip_middle(str(view.directory), screen.width), "dim"))
     screen.line()
-    facts(screen, _facts(view, record))
+    facts(screen, _facts(view, record, index))
 
 
-def _facts(view: RunView, record: RunRecord) -> list[tuple[str, Part]]:
+def _facts(view: RunView, record: RunRecord, index: Index) -> list[tuple[str, Part]]:
     status, summary = view.status, view.summary
     since = datetime.fromisoformat(record.created)
     ago = age(time.time() - since.timestamp())
@@ -113,8 +113,7 @@ def _facts(view: RunView, record: RunRecord) -> list[tuple[str, Part]]:
         ("model", record.model or ""), ("data", record.data or ""), ("seed", str(record.seed)),
         ("started", f"{since:%Y-%m-%d %H:%M:%S} ({ago} ago){took}{attempts}"),
         ("device", f"{record.device} {record.dtype}{threads}, host {record.host}"),
-        ("command", _typed(record)), ("tags", _tags(view)), ("fork of", _parent(record.parent)),
-        ("sweep", str(record.sweep.get("id", "")) if record.sweep else ""),
+        ("command", _typed(record)), *lineage.facts(view, index),
     ]  # fmt: skip
     return [(name, part) for name, part in pairs if part]
 
@@ -122,15 +121,6 @@ def _facts(view: RunView, record: RunRecord) -> list[tuple[str, Part]]:
 def _typed(record: RunRecord) -> str:
     words_ = record.command
     return "iterun " + " ".join(words_) if words_ and words_[0] != "iterun" else " ".join(words_)
-
-
-def _tags(view: RunView) -> str:
-    tags = _config(view).get("tags") or []
-    return ", ".join(map(str, tags)) if isinstance(tags, list) else str(tags)
-
-
-def _parent(parent: dict[str, Any] | None) -> str:
-    return f"{parent.get('run')}@{parent.get('iteration')}" if parent else ""
 
 
 def _config(view: RunView) -> dict[str, Any]:
@@ -198,7 +188,8 @@ def _environment(screen: Screen, record: RunRecord) -> None:
 def _object(view: RunView) -> dict[str, Any]:
     summary = view.summary
     return {
-        **view.record.to_json(), "directory": str(view.directory), "state": view.state,
+        **view.record.to_json(), **lineage.marked(view),
+        "directory": str(view.directory), "state": view.state,
         "status": view.status.to_json(), "summary": summary.to_json() if summary else None,
         "config": _config(view), "iterations": [line.to_json() for line in view.iterations()],
         "checkpoints": view.checkpoints(),

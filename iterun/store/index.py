@@ -110,6 +110,14 @@ class Index:
             return path, iteration
         return self._use(lambda db: self._by_name(db, run)), iteration
 
+    def forks(self, run: str) -> list[Row]:
+        """The runs that were forked off the run of this id, newest first."""
+
+        def select(db: sqlite3.Connection) -> list[Row]:
+            return list(self._query(db, "json_extract(body, '$.parent.run') = ?", [run]))
+
+        return self._use(select)
+
     def close(self) -> None:
         """Free what is held in memory."""
         if self._memory is not None:

@@ -51,8 +51,8 @@ GROUPS: dict[str, dict[str, Command]] = {
         "select": Command("FILTER…", "the best setting of a sweep, evaluated on fresh seeds"),
     },
     "Keep": {
-        "tag": Command("RUN… TAG…", "words to find runs by"),
-        "note": Command("RUN [TEXT]", "a remark on a run"),
+        "tag": Command("[RUN|FILTER… +TAG -TAG]", "words to find runs by", ("--json",)),
+        "note": Command("RUN [TEXT]", "a remark on a run", ("--edit", "--json")),
         "rm": Command("RUN…", "move runs to the trash; --restore brings them back"),
         "gc": Command("", "free space: checkpoints by retention, orphaned files, the trash"),
         "export": Command("RUN|FILTER…", "to csv, parquet, tensorboard, mlflow, wandb, trackio"),
