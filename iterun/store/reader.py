@@ -105,8 +105,12 @@ class RunView:
 
     def iterations(self) -> list[Iteration]:
         """All recorded iterations, in order; a torn last line is passed over."""
-        with open(self._open(paths.ITERATIONS, LARGEST_LOG)[0], "rb") as file:
+        with self.open_iterations() as file:
             return list(self._iterations(file))
+
+    def open_iterations(self) -> BinaryIO:
+        """iterations.jsonl, for those who read it otherwise than whole and line by line."""
+        return open(self._open(paths.ITERATIONS, LARGEST_LOG)[0], "rb")
 
     def checkpoints(self) -> list[int]:
         """The iterations that have a checkpoint, ascending."""
