@@ -61,7 +61,7 @@ def show(
             )
         else:
             formats.write_rows(out(), shown, form)
-    _tell_problems(err(), index.problems)
+    tell_problems(err(), index.problems)
 
 
 def _largest_first(index: Index, key: str) -> bool:
@@ -83,7 +83,7 @@ def _table(
     filtered: bool,
 ) -> None:
     if not rows:
-        _say_none(err(), index, folder, filtered=filtered)
+        say_none(err(), index, folder, filtered=filtered)
         return
     screen, now = out(), time.time()
     if names is None:
@@ -107,7 +107,8 @@ def _table(
         err().line(Span("; ".join(remarks), "dim"))
 
 
-def _say_none(screen: Screen, index: Index, folder: Path, *, filtered: bool) -> None:
+def say_none(screen: Screen, index: Index, folder: Path, *, filtered: bool) -> None:
+    """Say why there is nothing to show."""
     total = index.count()
     if filtered and total:
         screen.line(f"none of {count(total, 'run')} below {folder} fits")
@@ -118,7 +119,8 @@ def _say_none(screen: Screen, index: Index, folder: Path, *, filtered: bool) -> 
     )
 
 
-def _tell_problems(screen: Screen, problems: Sequence[StoreError]) -> None:
+def tell_problems(screen: Screen, problems: Sequence[StoreError]) -> None:
+    """Name run directories that can't be read."""
     for problem in problems[:_PROBLEMS]:
         screen.line(Span("left out: ", "warn"), problem.message)
         if problem.hint:

@@ -53,6 +53,8 @@ def runs(index: Index, words: Sequence[str], *, limit: int | None = None) -> lis
             raise ConfigError(
                 f"no run fits {' '.join(conditions)}", hint="`iterun ls` lists the runs"
             )
+        if not found:
+            return [Picked(row) for row in fitting]
         for row in fitting:
             found.setdefault(os.path.realpath(row.path), Picked(row))
     return list(found.values())
