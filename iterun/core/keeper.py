@@ -50,6 +50,7 @@ class Keeper:
     ) -> None:
         self.saved: int | None = None  #: the iteration after which the newest one was taken
         self.seconds_before = 0.0  #: of earlier attempts
+        self.asleep = False  #: none is to be taken: a replay
         self.inside = False  #: what was restored lies inside an iteration that is not done yet
         self.inner_seconds = 0.0  #: spent in the unfinished iteration before the resume
         self._inner_files: list[str] = []
@@ -81,7 +82,7 @@ class Keeper:
         Before the first step of a resume inside an iteration there is none to take: the state is
         no longer that after i, and the inner checkpoint stands.
         """
-        if self.saved != i and not self.inside:
+        if self.saved != i and not (self.inside or self.asleep):
             self._tally.score(i)
             stale, self._inner = self._inner, None
             self._take(i, None, stale=stale if stale != i else None)
@@ -89,7 +90,7 @@ class Keeper:
 
     def save_inside(self, began: float, *, always: bool) -> None:
         """Take a checkpoint at a safe point of the iteration that began at `began`."""
-        if always or self._schedule.is_due_inside(self._clock()):
+        if not self.asleep and (always or self._schedule.is_due_inside(self._clock())):
             gathered = self._run.gathered
             inner = {
                 "seconds": self.inner_seconds + self._clock() - began,
@@ -108,10 +109,18 @@ class Keeper:
         self._tally.restore(state["tally"])
         self._run.handed.restore(state["handed"])
         self._run.generators.restore(state["generators"])
+        self._run.generators.seed = self.writer.record.seed  # of a fork, another one than before
         self._run.reason = state["reason"]
         rng.restore_globals(state["globals"])
         self.seconds_before = max(self.seconds_before, state["tally"]["seconds"])
         self.saved = None if state["inner"] else state["done"]
+
+    def branch_off(self, *, reseed: bool) -> None:
+        """At the iteration where a fork leaves its parent: its own settings hold from here on."""
+        self._run.reason = None
+        if reseed:
+            self._run.generators.reseed(self.writer.record.seed)
+            rng.seed_globals(self.writer.record.seed)
 
     def go_on_inside(self, i: int, inner: Mapping[str, Any]) -> None:
         """Take up the unfinished iteration i: what it gathered up to the safe point."""

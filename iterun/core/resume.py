@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from iterun.core import fork
 from iterun.core.keeper import FORMAT
 from iterun.errors import StoreError
 from iterun.store import checkpoint, paths
@@ -50,7 +51,7 @@ def plan(directory: Path, iteration: int | None = None) -> int:
         Its iteration, or -1: there is none yet, so that the run starts from the beginning.
 
     Raises:
-        StoreError: the run has no such iteration.
+        StoreError: the run has no such iteration, or it is one of its parent's.
     """
     if iteration is not None:
         last = max((line.i for line in RunView(directory).iterations()), default=0)
@@ -60,7 +61,9 @@ def plan(directory: Path, iteration: int | None = None) -> int:
                 hint=f"go on from an iteration between 0 and {last}",
             )
     numbers = checkpoint.available(directory)
-    return max((k for k in numbers if iteration is None or k <= iteration), default=-1)
+    found = max((k for k in numbers if iteration is None or k <= iteration), default=-1)
+    fork.refuse_before(RunView(directory).record, found)
+    return found
 
 
 @dataclass(frozen=True)
@@ -120,7 +123,7 @@ def restore(k: int, keeper: Keeper, rules: StopRules, config: Mapping[str, Any])
     directory = writer.directory
     found = load(directory, k)
     if found.state is not None:
-        keeper.restore(found.state)
+        fork.restore(found.state, keeper)
         _restore_rules(rules, found.state["rules"], directory, found.done)
     writer.check_drop(found.done)
     notes = _clear_after(found, writer)

@@ -90,6 +90,18 @@ class Generators:
         for name in self._waiting_numpy.keys() & self._numpy.keys():
             self._numpy[name].bit_generator.state = self._waiting_numpy.pop(name)
 
+    def reseed(self, seed: int) -> None:
+        """Begin anew with another seed, in the very objects that were handed out."""
+        fresh = Generators(seed)
+        for name, device in self._torch:
+            state = fresh.torch(name, device=device).get_state()
+            self._torch[name, device].set_state(state)
+        for name, generator in self._numpy.items():
+            generator.bit_generator.state = fresh.numpy(name).bit_generator.state
+        self.seed = fresh.seed
+        self._waiting_torch.clear()
+        self._waiting_numpy.clear()
+
 
 def seed_globals(seed: int) -> None:
     """Seed python's, numpy's and torch's global generators (torch's on every device)."""

@@ -144,7 +144,7 @@ def collect(run_dir: Path) -> int:
     """
     used: set[str] = set()
     for i in available(run_dir):
-        used.update(_document(run_dir, i)["blobs"].values())
+        used.update(blobs(run_dir, i))
         used.update(ref.sha256 for ref in references(run_dir, i))
     freed = 0
     for folder in (
@@ -169,6 +169,25 @@ def references(run_dir: Path, i: int) -> list[Ref]:
     document = _document(run_dir, i)
     with _readable(run_dir / paths.CHECKPOINTS / paths.iteration_folder(i), i):
         return [Ref(str(path), str(sha)) for path, sha in document["refs"]]
+
+
+def blobs(run_dir: Path, i: int) -> set[str]:
+    """The contents of the large tensors of checkpoint i.
+
+    Raises:
+        StoreError: there is no such checkpoint, or it can't be read.
+    """
+    return set(map(str, _document(run_dir, i)["blobs"].values()))
+
+
+def entry(run_dir: Path, i: int, name: str) -> Any:
+    """A plain value out of checkpoint i, no tensor read; None: it has none of that name.
+
+    Raises:
+        StoreError: there is no such checkpoint, or it can't be read.
+    """
+    state = _document(run_dir, i).get("state")
+    return state.get(name) if isinstance(state, dict) else None
 
 
 def _split(

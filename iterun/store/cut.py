@@ -9,6 +9,8 @@ from typing import Any, BinaryIO
 from iterun.errors import StoreError
 from iterun.store import disk, lines
 
+_PART = 1 << 20  # bytes copied at once
+
 
 @dataclass(frozen=True)
 class Cut:
@@ -48,6 +50,22 @@ def cut_after(path: Path, k: int, dropped: Path) -> Cut:
     return cut
 
 
+def copy_head(path: Path, k: int, target: Path) -> None:
+    """Copy the lines up to iteration k, whole, to a new file.
+
+    Raises:
+        StoreError: a line up to k can't be read.
+        DiskError: no room for them.
+    """
+    with disk.disk_errors(path), open(path, "rb", opener=disk.no_link) as file:
+        left, _ = _find_cut(file, path, k)
+        file.seek(0)
+        with disk.disk_errors(target), open(target, "xb") as out:
+            while left > 0 and (part := file.read(min(left, _PART))):
+                out.write(part)
+                left -= len(part)
+
+
 def _find_cut(file: BinaryIO, path: Path, k: int) -> tuple[int, Cut]:
     """The offset after the last line up to k, and what lies behind it."""
     keep = n_lines = 0
@@ -58,10 +76,10 @@ def _find_cut(file: BinaryIO, path: Path, k: int) -> tuple[int, Cut]:
         for line in lines.read_lines(file, path):
             if n_lines or iteration_of(line.value) > k:
                 n_lines += 1
-                files += _files_of(line.value)
+                files += files_of(line.value)
             else:
                 keep, last = line.end, iteration_of(line.value)
-                kept.update(_files_of(line.value))
+                kept.update(files_of(line.value))
     except StoreError:
         if last < k:  # what comes after k goes, be it readable or not
             raise
@@ -74,7 +92,8 @@ def iteration_of(value: Any) -> int:
     return i if isinstance(i, int) else -1
 
 
-def _files_of(value: Any) -> list[str]:
+def files_of(value: Any) -> list[str]:
+    """The files that a line names; what isn't a name is passed over."""
     files = value.get("files") if isinstance(value, dict) else None
     return [name for name in files if isinstance(name, str)] if isinstance(files, list) else []
 

@@ -1,0 +1,121 @@
+"""Branching off: how a run goes on from the state of another one, with other settings.
+
+`parent` in run.json says where a fork left its parent. Its directory holds the lines up to there
+and that checkpoint, so that it goes on as a resumed run does; the difference is made here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from iterun.errors import ConfigError, IterunError, StoreError
+from iterun.store import checkpoint
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from iterun.core.keeper import Keeper
+    from iterun.store.schema import RunRecord
+
+
+@dataclass(frozen=True, kw_only=True)
+class Branch:
+    """The node `parent` of a fork's run.json."""
+
+    run: str  #: the parent's id
+    iteration: int  #: the last one that both share
+    signature: str  #: the parent's
+    changes: Mapping[str, Any] = field(default_factory=dict)  #: setting -> [old, new]
+    start_seed: int | None = None  #: what `start` draws with, if it isn't the fork's own seed
+    reseed: bool = False  #: the generators begin anew here, with the fork's own seed
+
+    @classmethod
+    def of(cls, record: RunRecord) -> Branch | None:
+        """Where a run branched off; None: it is no fork."""
+        parent = record.parent
+        if parent is None:
+            return None
+        seed, changes = parent.get("start_seed"), parent.get("changes")
+        return cls(
+            run=parent["run"], iteration=parent["iteration"],
+            signature=str(parent.get("signature") or ""),
+            changes=changes if isinstance(changes, dict) else {},
+            start_seed=seed if isinstance(seed, int) else None,
+            reseed=parent.get("reseed") is True,
+        )  # fmt: skip
+
+    def to_json(self) -> dict[str, Any]:
+        """As it stands in run.json: what is as usual is left out."""
+        node = {"run": self.run, "iteration": self.iteration, "signature": self.signature}
+        more = {"changes": dict(self.changes), "start_seed": self.start_seed, "reseed": self.reseed}
+        return node | {key: value for key, value in more.items() if value not in (None, False, {})}
+
+
+def first_seed(record: RunRecord) -> int:
+    """The seed that `start` draws with: what it builds belongs to the state, and stays."""
+    branch = Branch.of(record)
+    return record.seed if branch is None or branch.start_seed is None else branch.start_seed
+
+
+def restore(state: Mapping[str, Any], keeper: Keeper) -> None:
+    """Put a checkpoint's state back; where a fork leaves its parent, under its own settings.
+
+    Raises:
+        ConfigError: the changed settings can't take the state.
+    """
+    record = keeper.writer.record
+    branch = Branch.of(record)
+    goes_on = branch is None or not (branch.changes or branch.reseed)
+    if branch is None or goes_on or not _is_at(state, branch.iteration):
+        keeper.restore(state)
+        return
+    try:
+        keeper.restore(state)
+    except IterunError:
+        raise
+    except Exception as error:
+        changed = ", ".join(branch.changes)
+        first = str(error).strip().splitlines() or [""]
+        raise ConfigError(
+            f"the state of {branch.run}@{branch.iteration} does not fit {record.system} with other "
+            f"settings ({changed}): {type(error).__name__}: {first[0]}",
+            hint="leave what gives the state its shape as it was, or begin a run of its own",
+        ) from error
+    keeper.branch_off(reseed=branch.reseed)
+
+
+def refuse_before(record: RunRecord, k: int) -> None:
+    """Refuse to compute what a fork has from its parent.
+
+    Args:
+        record: of the run.
+        k: the checkpoint to begin from; -1: none.
+
+    Raises:
+        StoreError: the run branched off later than that.
+    """
+    branch = Branch.of(record)
+    if branch is not None and k < branch.iteration:
+        raise StoreError(
+            f"{record.id} can not be gone on with from there: it branched off later, "
+            f"and its iterations up to {branch.iteration} are those of {branch.run}",
+            hint=f"branch off there: iterun fork {branch.run}@{max(k, 0)} ...; or name a later one",
+        )
+
+
+def nearest_whole(directory: Path, k: int) -> int:
+    """The newest checkpoint up to k that was taken between two iterations; -1: there is none."""
+    for i in reversed(checkpoint.available(directory)):
+        if i <= k:
+            try:
+                if checkpoint.entry(directory, i, "inner") is None:
+                    return i
+            except StoreError:
+                continue
+    return -1
+
+
+def _is_at(state: Mapping[str, Any], k: int) -> bool:
+    return state["inner"] is None and state["done"] == k
