@@ -76,7 +76,8 @@ def register_resolvers(outputs: Path) -> None:
 
     def folder(config: BaseContainer, started: str, make_id: Callable[[], str]) -> str:
         system = system_of(*(_select(config, key) for key in _SYSTEM))
-        return str(root / system / f"{started}-{_label(config)}{make_id()}")
+        name = _select(config, "model.name") or _select(config, "data.name")
+        return str(root / system / f"{started}-{_label(name)}{make_id()}")
 
     def run_dir(*, _root_: BaseContainer) -> str:
         return kept(_root_, "run", lambda: folder(_root_, now(), new_id))
@@ -87,8 +88,9 @@ def register_resolvers(outputs: Path) -> None:
     def job_dir(*, _root_: BaseContainer) -> str:
         sweep, number = _select(_root_, "hydra.sweep.dir"), _select(_root_, "hydra.job.num")
         started = _OWN_NAME.fullmatch(Path(sweep).name)
-        stamp = started.group(1) if started else now()
-        return kept(_root_, "job", lambda: folder(_root_, stamp, lambda: job_id(sweep, number)))
+        stamp = started.group(1) if started else kept(_root_, "stamp", now)
+        key = sweep if started else f"{sweep}@{stamp}"  # a folder may be used again
+        return kept(_root_, "job", lambda: folder(_root_, stamp, lambda: job_id(key, number)))
 
     for resolver in (run_dir, sweep_dir, job_dir):
         OmegaConf.register_new_resolver(f"iterun.{resolver.__name__}", resolver, replace=True)
@@ -106,9 +108,19 @@ def _select(config: BaseContainer, key: str) -> str:
     return "" if found is None else str(found)
 
 
-def _label(config: BaseContainer) -> str:
+def new_directory(outputs: Path, system: str, name: str) -> Path:
+    """Where a new run goes that no config of Hydra's names.
+
+    Args:
+        outputs: where runs live.
+        system: "prune/perp".
+        name: of the model, or of the data; may be empty.
+    """
+    return outputs / system_of(system) / f"{now()}-{_label(name)}{new_id()}"
+
+
+def _label(name: str) -> str:
     """The model's or the data's name, fit for a file name, with a dash behind it; or nothing."""
-    name = _select(config, "model.name") or _select(config, "data.name")
     label = _plain(name.rstrip("/").rpartition("/")[2])[:_LONGEST].strip("-.")
     return f"{label}-" if label else ""
 

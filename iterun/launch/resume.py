@@ -6,21 +6,17 @@ import dataclasses
 import shlex
 from typing import TYPE_CHECKING, Any
 
-from iterun.config.compose import choices, instantiate
+from iterun.config.compose import choices
 from iterun.config.menu import read_choice
 from iterun.core import resume as core_resume
 from iterun.core import runner
 from iterun.core.job import Job
-from iterun.core.procedure import Procedure
 from iterun.core.progress import Remark
 from iterun.core.retention import CheckpointSettings
 from iterun.core.stop import StopSettings
-from iterun.errors import ConfigError, StoreError, nearest, raise_all
-from iterun.launch import device
+from iterun.errors import ConfigError, nearest, raise_all
+from iterun.launch import recorded
 from iterun.launch.builders import builders
-from iterun.launch.check import parameters
-from iterun.launch.record import versions
-from iterun.launch.signature import signature
 from iterun.store.reader import RunView
 
 if TYPE_CHECKING:
@@ -33,6 +29,7 @@ if TYPE_CHECKING:
     from iterun.types import Placement
 
 MAY_CHANGE = ("stop", "checkpoint")
+_ELSEWHERE = "resume it on a machine like that one, or start anew with backend=cpu"
 
 
 def resume(
@@ -56,12 +53,12 @@ def resume(
     """
     view = RunView(directory)
     was, config = view.record, changed(view.config, overrides, view.record)
-    place = _same_place(config["backend"] or {}, was)
-    procedure = instantiate(config["task"]["_target_"], parameters(config["task"]), Procedure)
+    place = recorded.place(config["backend"], was, _ELSEWHERE)
+    procedure = recorded.procedure(config)
     resume_from = core_resume.plan(directory, iteration)
     _refuse_other_content(config, place, was)
     listener = make_listener("resume")
-    if changes := _other_versions(was):
+    if changes := recorded.other_versions(was):
         listener(Remark(f"other versions than before: {changes}; numbers may differ"))
     job = Job(
         procedure=procedure,
@@ -85,16 +82,7 @@ def changed(config: Mapping[str, Any], overrides: Sequence[str], was: RunRecord)
     Raises:
         ConfigError: every override that can't be, together.
     """
-    for node in ("task", "stop", "checkpoint", "backend"):
-        if not isinstance(config.get(node), dict):
-            raise StoreError(
-                f"config.json of {was.id} has no {node}", hint="it was damaged; run it anew"
-            )
-    if "_target_" not in config["task"]:
-        raise StoreError(
-            f"config.json of {was.id} does not say which class its task is",
-            hint="it was damaged; run it anew",
-        )
+    config = recorded.whole(config, was)
     nodes = {name: dict(config[name]) for name in MAY_CHANGE}
     found = [fault for text in overrides for fault in _apply(text, nodes, was)]
     objective = config["task"].get("objective")
@@ -151,43 +139,16 @@ def _a_fork(text: str, was: RunRecord) -> ConfigError:
     return ConfigError(
         f"{text} would make a fork of {was.id}, another run: only stop.* and checkpoint.* may "
         "change when a run goes on",
-        hint=f"resume it without {text.partition('=')[0]}, or start anew: {line}",
+        hint=f"branch off: {shlex.join(['iterun', 'fork', was.id, text])}; or start anew: {line}",
     )
 
 
 def _refuse_other_content(config: Mapping[str, Any], place: Placement, was: RunRecord) -> None:
     """Going on with another model or text would make one record of two runs."""
-    if signature(config, place) == was.signature:
+    if recorded.is_content_the_same(config, place, was):
         return
     line = shlex.join(was.command or ["iterun", f"task={was.system}"])
     raise ConfigError(
         f"the model or the text of {was.id} is not what it was when the run began",
         hint=f"bring it back, or start anew: {line}",
     )
-
-
-def _other_versions(was: RunRecord) -> str:
-    """Packages whose version has changed since: "torch 2.13.0 -> 2.14.1, ..."; empty if none."""
-    now = versions()
-    return ", ".join(
-        f"{name} {version} -> {now.get(name, 'gone')}"
-        for name, version in was.packages.items()
-        if now.get(name) != version
-    )
-
-
-def _same_place(backend: Mapping[str, Any], was: RunRecord) -> Placement:
-    """Where the run computed before: the device, dtype and threads that its numbers depend on.
-
-    Raises:
-        ConfigError: its GPU isn't here.
-    """
-    known = {key: value for key, value in backend.items() if key in device.KEYS}
-    settings = {**known, "device": was.device, "dtype": was.dtype, "threads": was.threads}
-    try:
-        return device.place(settings)
-    except ConfigError as error:
-        raise ConfigError(
-            f"{was.id} computed on {was.device}, which can't be used here: {error.message}",
-            hint="resume it on a machine like that one, or start anew with backend=cpu",
-        ) from error

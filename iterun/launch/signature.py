@@ -42,6 +42,20 @@ def signature(config: Mapping[str, Any], place: Placement) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:LENGTH]
 
 
+def of_fork(own: str, parent: str, iteration: int) -> str:
+    """The signature of a run that branched off: its numbers have a past.
+
+    Forks of several seeds of one setting, at one iteration, with the same changes have the same.
+
+    Args:
+        own: of the changed settings by themselves.
+        parent: the parent's signature, which holds that one's own past.
+        iteration: where it branched off.
+    """
+    text = json.dumps({"own": own, "parent": parent, "iteration": iteration}, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:LENGTH]
+
+
 def _part(role: str, node: Mapping[str, Any]) -> dict[str, Any]:
     settings = settings_of(node)
     locate_builder(node["_target_"], role)
