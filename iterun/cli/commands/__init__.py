@@ -32,13 +32,19 @@ GROUPS: dict[str, dict[str, Command]] = {
             ("--all", "--json"),
         ),
         "compare": Command(
-            "[RUN|FILTER…]", "side by side: what differs, seeds grouped, intervals, paired tests"
+            "[RUN|FILTER…]", "side by side: what differs, seeds grouped, intervals, paired tests",
+            ("--metrics", "--runs", "--baseline", "--at", "--paper", "--all-states", "--sort",
+             "--reverse", "--number", "--csv", "--json", "--md", "--parquet"),
         ),
-        "diff": Command("A B", "two runs: settings, code, packages, first iteration that differs"),
+        "diff": Command("A B", "two runs: settings, code, packages, first iteration that differs",
+                        ("--patch", "--exit-code", "--json")),
         "plot": Command("RUN… [METRIC…]", "curves in the terminal, or --out f.png"),
         "watch": Command("[RUN]", "a run while it goes on, live"),
         "ui": Command("", "a screen to browse, filter, mark, plot and compare runs"),
-        "report": Command("RUN|FILTER…", "one self-contained page: --out report.html"),
+        "report": Command(
+            "RUN|FILTER…", "one self-contained page: --out report.html",
+            ("--out", "--title", "--whole", "--megabytes", "--open"),
+        ),
     },
     "Go on": {
         "resume": Command(
@@ -53,7 +59,10 @@ GROUPS: dict[str, dict[str, Command]] = {
     "Keep": {
         "tag": Command("[RUN|FILTER… +TAG -TAG]", "words to find runs by", ("--json",)),
         "note": Command("RUN [TEXT]", "a remark on a run", ("--edit", "--json")),
-        "rm": Command("RUN…", "move runs to the trash; --restore brings them back"),
+        "rm": Command(
+            "RUN|FILTER…", "move runs to the trash; --restore brings them back",
+            ("--trash", "--restore", "--purge", "--older", "--yes", "--json"),
+        ),
         "gc": Command("", "free space: checkpoints by retention, orphaned files, the trash"),
         "export": Command("RUN|FILTER…", "to csv, parquet, tensorboard, mlflow, wandb, trackio"),
     },

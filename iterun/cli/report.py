@@ -1,0 +1,102 @@
+"""`iterun report`: runs as one HTML page."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from iterun.cli import picked
+from iterun.cli.console import Span, err, out
+from iterun.cli.figures import count, size
+from iterun.errors import ConfigError
+from iterun.store import disk, paths
+from iterun.store.index import Index
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_SUFFIXES = (".html", ".htm")
+
+
+def write(
+    words: Sequence[str],
+    *,
+    outputs: str | None,
+    out: str,
+    title: str | None,
+    whole: int,
+    megabytes: float,
+    is_opened: bool,
+) -> None:
+    """Write the page of the runs that `words` mean, and say where.
+
+    Args:
+        words: as `picked.runs` takes them.
+        outputs: the folder with the runs; None: where they are by default.
+        out: the file.
+        title: of the page; None: from the systems.
+        whole: runs that are shown whole.
+        megabytes: how large the page may get, roughly.
+        is_opened: open it in the browser.
+
+    Raises:
+        ConfigError: no run is named or fits, or the file can't be that of a page.
+        StoreError: a name is no run's, or several runs'.
+        DiskError: the file can't be written.
+    """
+    path = Path(out).expanduser()
+    _check(words, path, whole, megabytes)
+    with Index(paths.outputs_root(outputs)) as index:
+        found = picked.runs(index, words)
+    for one in found:
+        if one.iteration is not None:
+            raise ConfigError(
+                f"{one.row.id}@{one.iteration} names an iteration, and a report shows whole runs",
+                hint=f"iterun report {one.row.id}",
+            )
+    from iterun.analysis.report import gather, page
+
+    report = gather.read(
+        [one.row for one in found], asked=words, title=title, whole=whole, megabytes=megabytes
+    )
+    data = page.render(report)
+    disk.write_beside(path, data, durable=False)
+    _tell(path, len(data), report.total, report.remarks)
+    if is_opened:
+        _open(path)
+
+
+def _check(words: Sequence[str], path: Path, whole: int, megabytes: float) -> None:
+    if not words:
+        raise ConfigError(
+            "no run is named", hint="as in `iterun report @-1` or `iterun report task=prune`"
+        )
+    if whole < 0:
+        raise ConfigError(f"--whole {whole} is no number of runs", hint="as in --whole 10")
+    if not 1 <= megabytes <= 2000:
+        raise ConfigError(f"--megabytes {megabytes:g} is no size of a page", hint="from 1 to 2000")
+    if path.is_dir():
+        raise ConfigError(f"{path} is a folder", hint=f"--out {path / 'report.html'}")
+    if path.suffix.lower() not in _SUFFIXES:
+        raise ConfigError(
+            f"--out {path}: a report is HTML", hint=f"--out {path.with_suffix('.html')}"
+        )
+    if not path.parent.is_dir():
+        raise ConfigError(
+            f"there is no folder {path.parent} for the report", hint=f"mkdir -p {path.parent}"
+        )
+
+
+def _tell(path: Path, n_bytes: int, n_runs: int, remarks: Sequence[str]) -> None:
+    out().line(str(path))
+    err().line(Span(f"{count(n_runs, 'run')}, {size(n_bytes)}", "dim"))
+    for remark in remarks:
+        err().line(Span("left out: ", "warn"), remark)
+
+
+def _open(path: Path) -> None:
+    import webbrowser
+
+    if not webbrowser.open(Path(os.path.abspath(path)).as_uri()):
+        raise ConfigError("no browser was found", hint=f"open {path} in one yourself")
