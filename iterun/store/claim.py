@@ -4,14 +4,20 @@ No kernel lock is used: file systems of clusters often have none. A claim is a f
 process can create (O_EXCL), on NFS too; it names that process, and goes once status.json does.
 """
 
+from __future__ import annotations
+
 import contextlib
 import os
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from iterun.errors import StoreError
 from iterun.store import disk, paths, process
 from iterun.store.reader import RunView
-from iterun.store.schema import RUNNING, Status, decode, encode
+from iterun.store.schema import LOST, RUNNING, Status, decode, encode
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
 
 #: what is written before run.json makes the folder a run
 _BEFORE_RUN = {paths.ITERATIONS, paths.PATCH, paths.CONFIG, paths.STATUS}
@@ -78,6 +84,37 @@ def take_over(directory: Path) -> Status:
     for number in range(before.attempt + 1, attempt):
         (directory / f"{paths.CLAIM}{number}").unlink(missing_ok=True)
     return status
+
+
+@contextlib.contextmanager
+def hold(directory: Path) -> Iterator[None]:
+    """Keep everybody from taking the run over while something is done with its directory.
+
+    The directory may be moved or deleted meanwhile.
+
+    Raises:
+        StoreError: the run is alive, or another process is just taking it over.
+    """
+    before = _status(directory)
+    _refuse_alive(directory, before)
+    attempt = before.attempt + 1
+    while (holder := _claim(directory, attempt)) is not None:
+        _refuse_alive(directory, holder)
+        attempt += 1
+    claim = directory / f"{paths.CLAIM}{attempt}"
+    try:
+        _refuse_alive(directory, _status(directory))
+        yield
+    finally:
+        claim.unlink(missing_ok=True)
+
+
+def _status(directory: Path) -> Status:
+    """How the run stands; one that says nothing readable is taken for gone."""
+    try:
+        return RunView(directory).status
+    except StoreError:
+        return Status(state=LOST)
 
 
 def _claim(directory: Path, attempt: int) -> Status | None:

@@ -191,7 +191,7 @@ def _condition(word: str, now: float) -> Condition:
     if name in _TIMES:
         if op != "=":
             raise ConfigError(f"{word!r}: {name} takes only =", hint=f"as in {name}=2d")
-        return Condition(name, op, value, _moment(word, value, now))
+        return Condition(name, op, value, moment(word, value, now))
     known = (*STATES, LOST, "null")
     if name == "state" and op in ("=", "!=") and not any(c in value for c in "*?["):
         for state in value.split(","):
@@ -203,8 +203,17 @@ def _condition(word: str, now: float) -> Condition:
     return Condition(name, op, value, _number(value))
 
 
-def _moment(word: str, value: str, now: float) -> float:
-    """Seconds since the epoch of an age or a date."""
+def moment(word: str, value: str, now: float) -> float:
+    """Seconds since the epoch of an age or a date.
+
+    Args:
+        word: what was typed, for the message.
+        value: "45m", "3h", "2d", "1w", "2026-11-24".
+        now: seconds since the epoch.
+
+    Raises:
+        ConfigError: it is neither.
+    """
     if match := re.fullmatch(_AGE, value):
         return now - float(match[1]) * _UNITS[match[2]]
     from datetime import datetime

@@ -18,6 +18,8 @@ LOG = "log.txt"
 PATCH = "code.patch"
 MARKS = "marks.json"
 SWEEPS = ".sweeps"
+TRASH = ".trash"
+TRACKERS = ".trackers"  #: what other tools keep of the runs
 INDEX = ".index.sqlite"
 
 STATE_JSON = "state.json"

@@ -7,6 +7,7 @@ from functools import lru_cache
 from iterun.store.schema import Status
 
 STALE = 60.0  #: seconds without a heartbeat after which a run elsewhere counts as gone
+AHEAD = 86400.0  #: seconds that another machine's clock may be ahead; more is no clock
 
 
 @lru_cache(maxsize=1)
@@ -56,11 +57,11 @@ def is_alive(status: Status, *, now: float | None = None) -> bool:
     """Whether the process that a status names is still there.
 
     On this boot of this machine the PID and its start decide; elsewhere a heartbeat of the last
-    `STALE` seconds.
+    `STALE` seconds, or of a time to come that a wrong clock may show.
     """
     if status.boot_id == boot_id():
         return status.pid > 0 and start_ticks(status.pid) == status.start_ticks
-    return (time.time() if now is None else now) - status.heartbeat < STALE
+    return -AHEAD < (time.time() if now is None else now) - status.heartbeat < STALE
 
 
 def _has_proc() -> bool:
