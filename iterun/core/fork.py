@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from iterun.core.keeper import Keeper
     from iterun.store.schema import RunRecord
 
+#: settings that decide when a run ends and what is kept of it, but no number
+NO_NUMBERS = ("stop", "checkpoint", "tags", "logger")
+
 
 @dataclass(frozen=True, kw_only=True)
 class Branch:
@@ -46,11 +49,18 @@ class Branch:
             reseed=parent.get("reseed") is True,
         )  # fmt: skip
 
+    @property
+    def alters(self) -> bool:
+        """Whether numbers can come out otherwise than the parent's would."""
+        return any(key.partition(".")[0] not in NO_NUMBERS for key in self.changes)
+
     def to_json(self) -> dict[str, Any]:
         """As it stands in run.json: what is as usual is left out."""
         node = {"run": self.run, "iteration": self.iteration, "signature": self.signature}
         more = {"changes": dict(self.changes), "start_seed": self.start_seed, "reseed": self.reseed}
-        return node | {key: value for key, value in more.items() if value not in (None, False, {})}
+        return node | {
+            key: x for key, x in more.items() if not (x is None or x is False or x == {})
+        }
 
 
 def first_seed(record: RunRecord) -> int:
@@ -67,7 +77,7 @@ def restore(state: Mapping[str, Any], keeper: Keeper) -> None:
     """
     record = keeper.writer.record
     branch = Branch.of(record)
-    goes_on = branch is None or not (branch.changes or branch.reseed)
+    goes_on = branch is None or not (branch.alters or branch.reseed)
     if branch is None or goes_on or not _is_at(state, branch.iteration):
         keeper.restore(state)
         return
@@ -86,12 +96,19 @@ def restore(state: Mapping[str, Any], keeper: Keeper) -> None:
     keeper.branch_off(reseed=branch.reseed)
 
 
-def refuse_before(record: RunRecord, k: int) -> None:
+def point(record: RunRecord) -> set[int]:
+    """The checkpoint that a run can't do without: a fork has no beginning of its own."""
+    branch = Branch.of(record)
+    return set() if branch is None else {branch.iteration}
+
+
+def refuse_before(record: RunRecord, k: int, asked: int | None) -> None:
     """Refuse to compute what a fork has from its parent.
 
     Args:
         record: of the run.
         k: the checkpoint to begin from; -1: none.
+        asked: the iteration that was named.
 
     Raises:
         StoreError: the run branched off later than that.
@@ -99,9 +116,10 @@ def refuse_before(record: RunRecord, k: int) -> None:
     branch = Branch.of(record)
     if branch is not None and k < branch.iteration:
         raise StoreError(
-            f"{record.id} can not be gone on with from there: it branched off later, "
-            f"and its iterations up to {branch.iteration} are those of {branch.run}",
-            hint=f"branch off there: iterun fork {branch.run}@{max(k, 0)} ...; or name a later one",
+            f"{record.id} branched off at {branch.iteration} of {branch.run}, and has no "
+            f"checkpoint from there up to {'its end' if asked is None else asked}",
+            hint=f"iterun fork {branch.run}@{min(asked or 0, branch.iteration)} goes on from the "
+            "parent; or name a later iteration",
         )
 
 

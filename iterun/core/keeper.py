@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from iterun.core.fork import point
 from iterun.core.progress import CheckpointSaved, Listener
 from iterun.core.retention import CheckpointSettings, Schedule, kept
 from iterun.core.run import Gathered
@@ -168,7 +169,7 @@ class Keeper:
         directory = self.writer.directory
         available = set(checkpoint.available(directory))
         clean = available - {self._inner, stale}
-        gone = clean - kept(self._settings, clean, self._tally.scores)
+        gone = clean - kept(self._settings, clean, self._tally.scores) - point(self.writer.record)
         if stale in available:
             gone.add(stale)
         for i in gone:

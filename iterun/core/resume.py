@@ -62,7 +62,7 @@ def plan(directory: Path, iteration: int | None = None) -> int:
             )
     numbers = checkpoint.available(directory)
     found = max((k for k in numbers if iteration is None or k <= iteration), default=-1)
-    fork.refuse_before(RunView(directory).record, found)
+    fork.refuse_before(RunView(directory).record, found, iteration)
     return found
 
 

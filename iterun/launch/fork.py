@@ -10,12 +10,11 @@ from typing import TYPE_CHECKING, Any
 from iterun.analysis.replay import first
 from iterun.config.overlay import changes, laid_over
 from iterun.core import fork as core_fork
-from iterun.core import runner
 from iterun.core.fork import Branch
 from iterun.core.job import Job, Replay
 from iterun.core.progress import Event, InnerProgress, IterationDone, Remark
 from iterun.errors import ConfigError, IterunError, StoreError
-from iterun.launch import device, recorded
+from iterun.launch import device, mirrors, recorded
 from iterun.launch.builders import builders, with_absolute_paths
 from iterun.launch.check import checked
 from iterun.launch.git import Look
@@ -74,7 +73,7 @@ class Fork:
                 self._replay(part, listener)
             copy.write_record(part, record=self.record, config=self.config, patch=self.patch)
         try:
-            return runner.run(self._job(listener))
+            return mirrors.run(self._job(listener))
         except IterunError:  # refused
             copy.vanish(self.directory, self.outputs)
             raise
@@ -180,7 +179,7 @@ def prepare(
     with Look(Path.cwd()) as look:
         procedure, place = _checked(old, new, was, k, found, folder)
         nearest = core_fork.nearest_whole(directory, k)
-        core_fork.refuse_before(was, nearest)
+        core_fork.refuse_before(was, nearest, k)
         commit, patch = look.state()
     name = str((new.get("model") or {}).get("name") or (new.get("data") or {}).get("name") or "")
     target = new_directory(outputs.absolute(), was.system, name)
