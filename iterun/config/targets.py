@@ -14,12 +14,13 @@ from iterun.config.fit import fit_all
 from iterun.errors import ConfigError, UnavailableError, nearest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
 T = TypeVar("T")
 
 #: packages whose functions may be named by model, data and the like
 BUILDERS = ("iterun.models", "iterun.data", "iterun.judges", "iterun.ops")
+TRACKERS = ("iterun.trackers",)  #: likewise by logger
 ENTRY_POINTS = "iterun"
 
 
@@ -53,12 +54,22 @@ def locate_target(target: object, key: str) -> Any:
     return getattr(found, name)
 
 
-def locate_class(target: object, key: str, base: type[T]) -> type[T]:
+def locate_class(
+    target: object, key: str, base: type[T], within: Sequence[str] | None = None
+) -> type[T]:
     """The class named, which must derive from `base`.
 
+    Args:
+        target: "package.module.Name".
+        key: where it stands.
+        base: what it derives from.
+        within: our packages that it may be in, if not in one with an entry point; None: anywhere.
+
     Raises:
-        ConfigError: as `locate_target`, or it does not derive from it.
+        ConfigError: as `locate_target`, or it does not derive from it, or may not be named.
     """
+    if within is not None:
+        _refuse_other(target, key, within)
     found = locate_target(target, key)
     if not (isinstance(found, type) and issubclass(found, base)):
         raise ConfigError(
@@ -74,13 +85,7 @@ def locate_builder(target: object, key: str) -> Callable[..., Any]:
     Raises:
         ConfigError: as `locate_target`, or the package offers none.
     """
-    allowed = isinstance(target, str) and _may_build(target)
-    if isinstance(target, str) and not allowed:
-        package = target.partition(".")[0]
-        raise ConfigError(
-            f"{key}._target_={target}: {package} offers no builders to iterun",
-            hint=f'give the package an entry point: [project.entry-points."{ENTRY_POINTS}"]',
-        )
+    _refuse_other(target, key, BUILDERS)
     found = locate_target(target, key)
     # What a module of ours has merely imported is no builder: find_spec would import anything.
     if not callable(found) or not _may_build(f"{getattr(found, '__module__', None)}."):
@@ -88,21 +93,37 @@ def locate_builder(target: object, key: str) -> Callable[..., Any]:
     return found  # type: ignore[no-any-return]  # it comes out of a foreign module
 
 
-def instantiate(target: object, params: Mapping[str, Any], base: type[T], key: str = "task") -> T:
-    """The dataclass named, built from `params`.
+def instantiate(
+    target: object,
+    params: Mapping[str, Any],
+    base: type[T],
+    key: str = "task",
+    within: Sequence[str] | None = None,
+) -> T:
+    """The dataclass named, built from `params`; `within` as for `locate_class`.
 
     Raises:
         ConfigError: as `locate_class`; a parameter of another type, missing or unknown.
     """
-    cls = locate_class(target, key, base)
+    cls = locate_class(target, key, base, within)
     return cls(**fit_all(cls, params, key=key))
 
 
 _HINT = "name it in full, as in {key}._target_=package.module.Name"
 
 
-def _may_build(target: str) -> bool:
-    if any(target.startswith(f"{package}.") for package in BUILDERS):
+def _refuse_other(target: object, key: str, within: Sequence[str]) -> None:
+    """Refuse a name in a package that neither is of ours nor offers anything to iterun."""
+    if isinstance(target, str) and not _may_build(target, within):
+        package = target.partition(".")[0]
+        raise ConfigError(
+            f"{key}._target_={target}: {package} offers no builders to iterun",
+            hint=f'give the package an entry point: [project.entry-points."{ENTRY_POINTS}"]',
+        )
+
+
+def _may_build(target: str, within: Sequence[str] = BUILDERS) -> bool:
+    if any(target.startswith(f"{package}.") for package in within):
         return True
     from importlib.metadata import entry_points
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from iterun.config.targets import locate_builder
+from iterun.trackers import places
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -27,6 +28,8 @@ def with_absolute_paths(config: Mapping[str, Any]) -> dict[str, Any]:
         key: FILE + _absolute(value.removeprefix(FILE)) if _names_file(value) else value
         for key, value in config["task"].items()
     }
+    if mirrors := config.get("logger"):
+        found["logger"] = {name: _placed(node) for name, node in mirrors.items()}
     return found
 
 
@@ -56,6 +59,12 @@ def settings_of(node: Mapping[str, Any]) -> dict[str, Any]:
 def is_model(node: Mapping[str, Any]) -> bool:
     """Whether the node builds a model: it says what it serves as, or its builder is of ours."""
     return "kinds" in node or str(node["_target_"]).startswith("iterun.models.")
+
+
+def _placed(mirror: Mapping[str, Any]) -> dict[str, Any]:
+    """A mirror's node with its folder named in full; the folder need not be there yet."""
+    place = mirror.get("place")
+    return {**mirror, "place": places.absolute(place) if place else place}
 
 
 def _names_file(value: object) -> bool:

@@ -13,7 +13,7 @@ from iterun.core.procedure import Procedure
 from iterun.core.retention import CheckpointSettings
 from iterun.core.stop import StopSettings
 from iterun.errors import ConfigError, ConfigErrors, nearest, raise_all
-from iterun.launch import device
+from iterun.launch import device, mirrors
 from iterun.launch.builders import built, is_model, settings_of
 
 if TYPE_CHECKING:
@@ -45,6 +45,7 @@ def checked(
     found: list[ConfigError] = []
     found += _of_line(config, experiment, extra)
     found += [fault for role, node in built(config).items() for fault in _of_builder(role, node)]
+    found += mirrors.faults(config)
     cls = _caught(found, lambda: locate_class(task.get("_target_"), "task", Procedure))
     if cls is not None:
         found += _of_task(cls, task, extra)

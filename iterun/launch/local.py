@@ -6,9 +6,9 @@ import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from iterun.core import runner
 from iterun.core.job import Job
 from iterun.errors import ConfigError
+from iterun.launch import mirrors
 from iterun.launch.builders import builders, with_absolute_paths
 from iterun.launch.check import checked
 from iterun.launch.git import Look
@@ -70,7 +70,7 @@ def launch(
         listener=listener,
         patch=patch,
     )
-    return runner.run(job)
+    return mirrors.run(job)
 
 
 def discard(directory: Path, root: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import shlex
 from typing import TYPE_CHECKING, Any
@@ -9,14 +10,13 @@ from typing import TYPE_CHECKING, Any
 from iterun.config.compose import choices
 from iterun.config.menu import read_choice
 from iterun.core import resume as core_resume
-from iterun.core import runner
 from iterun.core.job import Job
 from iterun.core.progress import Remark
 from iterun.core.retention import CheckpointSettings
 from iterun.core.stop import StopSettings
 from iterun.errors import ConfigError, nearest, raise_all
-from iterun.launch import recorded
-from iterun.launch.builders import builders
+from iterun.launch import mirrors, recorded
+from iterun.launch.builders import builders, with_absolute_paths
 from iterun.store.reader import RunView
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from iterun.store.schema import RunRecord
     from iterun.types import Placement
 
-MAY_CHANGE = ("stop", "checkpoint")
+MAY_CHANGE = ("stop", "checkpoint", "logger")
 _ELSEWHERE = "resume it on a machine like that one, or start anew with backend=cpu"
 
 
@@ -42,7 +42,7 @@ def resume(
 
     Args:
         directory: of a run that is not running.
-        overrides: of `stop` and `checkpoint`, as on the command line.
+        overrides: of `stop`, `checkpoint` and `logger`, as on the command line.
         make_listener: called with "resume" once all is in order.
         iteration: go on from this one, or the last one before it that has a checkpoint.
 
@@ -73,24 +73,27 @@ def resume(
         listener=listener,
         resume_from=resume_from,
     )
-    return runner.run(job)
+    return mirrors.run(job)
 
 
 def changed(config: Mapping[str, Any], overrides: Sequence[str], was: RunRecord) -> dict[str, Any]:
-    """The config of a run with other stop rules or another way to keep checkpoints.
+    """The config of a run with other stop rules, another way to keep checkpoints, other mirrors.
 
     Raises:
         ConfigError: every override that can't be, together.
     """
     config = recorded.whole(config, was)
-    nodes = {name: dict(config[name]) for name in MAY_CHANGE}
+    nodes = {name: copy.deepcopy(config.get(name) or {}) for name in MAY_CHANGE}
     found = [fault for text in overrides for fault in _apply(text, nodes, was)]
     objective = config["task"].get("objective")
     if not found:
         found += StopSettings.of(nodes["stop"], objective).check()
         found += CheckpointSettings.of(nodes["checkpoint"]).check()
+        found += mirrors.faults(nodes)
     raise_all(found)
-    return {**config, **nodes}
+    if not nodes["logger"] and "logger" not in config:
+        del nodes["logger"]
+    return with_absolute_paths({**config, **nodes}) if overrides else {**config, **nodes}
 
 
 def _apply(text: str, nodes: dict[str, dict[str, Any]], was: RunRecord) -> list[ConfigError]:
@@ -109,7 +112,11 @@ def _apply(text: str, nodes: dict[str, dict[str, Any]], was: RunRecord) -> list[
     value = override.value()
     if not key:
         names = value if isinstance(value, list) else [value]
+        if group == "logger":  # not laid over those that there were: these and no others
+            nodes[group], names = {}, [name for name in names if name is not None]
         return [fault for name in names for fault in _choose(group, name, nodes[group])]
+    if group == "logger":
+        return _set_mirror(key, value, nodes[group])
     known = {"stop": StopSettings, "checkpoint": CheckpointSettings}[group]
     keys = [field.name for field in dataclasses.fields(known)]
     if key not in keys:
@@ -117,6 +124,20 @@ def _apply(text: str, nodes: dict[str, dict[str, Any]], was: RunRecord) -> list[
         hint = f"did you mean {group}.{near[0]}?" if near else f"there are {', '.join(keys)}"
         return [ConfigError(f"{group}.{key}: there is no such setting", hint=hint)]
     nodes[group][key] = value
+    return []
+
+
+def _set_mirror(key: str, value: Any, node: dict[str, Any]) -> list[ConfigError]:
+    """Set one setting of one tool, as in logger.mlflow.experiment=second."""
+    tool, _, setting = key.partition(".")
+    if tool not in node or not setting:
+        return [
+            ConfigError(
+                f"logger.{key}: {tool} does not mirror this run",
+                hint=f"name it first, as in logger={tool} logger.{tool}.place=FOLDER",
+            )
+        ]
+    node[tool][setting] = value
     return []
 
 
@@ -137,8 +158,8 @@ def _choose(group: str, name: object, node: dict[str, Any]) -> list[ConfigError]
 def _a_fork(text: str, was: RunRecord) -> ConfigError:
     line = shlex.join([*(was.command or ["iterun", f"task={was.system}"]), text])
     return ConfigError(
-        f"{text} would make a fork of {was.id}, another run: only stop.* and checkpoint.* may "
-        "change when a run goes on",
+        f"{text} would make a fork of {was.id}, another run: only stop.*, checkpoint.* and "
+        "logger may change when a run goes on",
         hint=f"branch off: {shlex.join(['iterun', 'fork', was.id, text])}; or start anew: {line}",
     )
 
