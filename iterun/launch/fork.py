@@ -179,7 +179,7 @@ def prepare(
     with Look(Path.cwd()) as look:
         procedure, place = _checked(old, new, was, k, found, folder)
         nearest = core_fork.nearest_whole(directory, k)
-        core_fork.refuse_before(was, nearest)
+        core_fork.refuse_before(was, nearest, k)
         commit, patch = look.state()
     name = str((new.get("model") or {}).get("name") or (new.get("data") or {}).get("name") or "")
     target = new_directory(outputs.absolute(), was.system, name)
