@@ -110,11 +110,24 @@ def _of_command(
     elif command in ("tag", "rm", "gc") or (command == "note" and not rest):
         yield from (() if current.startswith("+") else _runs(outputs))
         yield from _filters(current) if command != "note" else ()
-    elif command == "resume":
+    elif command in ("resume", "verify", "tree"):
         yield from _runs(outputs)
-        yield from _hydra([], current) if current.startswith(("stop", "checkpoint")) else ()
+        keys = ("stop", "checkpoint") if command == "resume" else ()
+        yield from _hydra([], current) if current.startswith(keys) else _filters(current)
+    elif command == "fork":
+        yield from _hydra(_task_of(rest[0], outputs), current) if rest else _runs(outputs)
     elif command == "completion" and not rest:
         yield from (("bash", ""), ("zsh", ""), ("fish", ""))
+
+
+def _task_of(run: str, outputs: str | None) -> list[str]:
+    """The beginning of a line that runs the same system."""
+    from iterun.store import paths
+    from iterun.store.index import Index
+    from iterun.store.reader import RunView
+
+    with Index(paths.outputs_root(outputs)) as index:
+        return [f"task={RunView(index.resolve(run)[0]).system}"]
 
 
 def _value_of(words: Sequence[str], option: str) -> str | None:

@@ -51,7 +51,10 @@ GROUPS: dict[str, dict[str, Command]] = {
             "RUN… [stop.KEY=N]", "go on with a run that was stopped, killed or ended early",
             ("--quiet", "--json"),
         ),
-        "fork": Command("RUN@7 KEY=VALUE…", "branch off at an iteration with other settings"),
+        "fork": Command(
+            "RUN@7 KEY=VALUE…", "branch off at an iteration with other settings",
+            ("--multirun", "--config-dir", "--quiet", "--json"),
+        ),
         "tree": Command("[RUN|FILTER…]", "which run came from which"),
         "verify": Command("RUN", "run it again and say where, if at all, it differs, and why"),
         "select": Command("FILTER…", "the best setting of a sweep, evaluated on fresh seeds"),
