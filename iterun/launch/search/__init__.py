@@ -1,0 +1,1 @@
+"""`hydra/sweeper=optuna`: a search for good settings, on optuna's ask and tell."""

@@ -1,0 +1,67 @@
+"""Ending a trial early: a job reports each iteration to the study and asks whether to go on.
+
+It works in the process of the sweep and in any other that reaches the storage: what travels with
+the job are names and settings. With several seeds the first one's job decides for all, since only
+equal seeds are comparable between trials.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+from iterun.launch.search import storage
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from iterun.core.progress import IterationDone
+
+PRUNED = "pruned"  #: the reason of a run that was ended early, and an attribute of its trial
+
+
+class Early:
+    """The judge of one job.
+
+    Args:
+        number: of the job in its sweep.
+        url: of the storage.
+        study: its name.
+        pruner: its settings.
+        n_jobs: jobs of one trial, one a seed.
+    """
+
+    def __init__(
+        self, *, number: int, url: str, study: str, pruner: Mapping[str, Any], n_jobs: int
+    ) -> None:
+        opened = storage.load(url, study, storage.as_items(pruner))
+        trial, seed = divmod(number, n_jobs)
+        self._decides = seed == 0
+        self._trial = storage.trial(opened, trial)
+        self._told = set(storage.frozen(self._trial).intermediate_values)  # by an attempt before
+
+    def __call__(self, done: IterationDone) -> str | None:
+        """Why to complete the run after this iteration; None: go on."""
+        if not self._decides:
+            return PRUNED if storage.frozen(self._trial).user_attrs.get(PRUNED) else None
+        value = done.objective
+        if done.i == 0 or value is None or math.isnan(value) or done.i in self._told:
+            return None
+        self._told.add(done.i)
+        self._trial.report(value, done.i)
+        is_last = done.length is not None and done.i >= done.length
+        if is_last or not self._trial.should_prune():
+            return None
+        self._trial.set_user_attr(PRUNED, True)
+        return PRUNED
+
+
+def settings(*, url: str, study: str, pruner: Mapping[str, Any], n_jobs: int) -> dict[str, Any]:
+    """What a sweep's jobs carry to build theirs."""
+    return {
+        "_target_": f"{Early.__module__}.{Early.__qualname__}",
+        "url": url,
+        "study": study,
+        "pruner": dict(pruner),
+        "n_jobs": n_jobs,
+    }

@@ -1,0 +1,241 @@
+"""A study and its trials: opened or gone on with, asked, told; optuna's, with our rules.
+
+Trial t has the jobs t*k ... t*k + k - 1 of its sweep, k being the number of seeds, so that a study
+that goes on never gives a number twice. Who is at a trial stands in it as `owner`: a trial whose
+process is gone is stale.
+"""
+
+from __future__ import annotations
+
+import secrets
+from typing import TYPE_CHECKING, Any
+
+from iterun.errors import ConfigError
+from iterun.launch.search import samplers, storage
+from iterun.launch.search.samplers import optuna
+from iterun.store import disk, paths, process
+from iterun.store.schema import RUNNING, Status, decode, encode
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from optuna import Study, Trial
+    from optuna.trial import FrozenTrial
+
+    from iterun.launch.search.plan import Plan
+    from iterun.launch.search.space import Space
+
+STUDY = "study.json"  #: in the sweep's folder: what the study is, and at its end what it found
+OWNER, LOST, WHY, RUNS = "owner", "lost", "why", "runs"  #: attributes of a trial
+_GOALS = {"min": "minimize", "max": "maximize"}
+
+
+def find(folder: Path, plan: Plan) -> Path:
+    """The sweep's folder: that of the study to go on with, else the new one.
+
+    Args:
+        folder: the new one; its neighbours are looked at.
+        plan: what the line asks for.
+    """
+    if folder.parent.name != paths.SWEEPS:
+        return folder
+    for found in sorted(folder.parent.glob(f"*/{STUDY}"), reverse=True):
+        said = _read(found)
+        if plan.name is not None and said.get("name") == plan.name:
+            return found.parent
+        if plan.name is None and plan.goes_on and said.get("line") == list(plan.line):
+            return found.parent
+    return folder
+
+
+class Trials:
+    """One study in its folder.
+
+    Args:
+        folder: the sweep's.
+        plan: what the line asks for.
+        space: what may vary.
+
+    Raises:
+        ConfigError: the study there is one of another line, or can't be opened.
+    """
+
+    def __init__(self, folder: Path, plan: Plan, space: Space) -> None:
+        self.plan, self.space = plan, space
+        self.url = storage.url_of(plan.storage, folder)
+        name = plan.name or str(_read(folder / STUDY).get("name") or folder.name)
+        self.study = _opened(storage.open_storage(self.url), name, plan)
+        attributes = self.study.user_attrs
+        self.is_new = "sweep" not in attributes
+        if self.is_new:
+            seed = plan.sampler.get("seed")
+            first = {
+                "sweep": folder.name,
+                "line": list(plan.line),
+                "metrics": list(plan.metrics),
+                "seed": secrets.randbits(31) if seed is None else seed,
+                "seeds": list(space.seeds),
+            }
+            for key, value in first.items():
+                self.study.set_user_attr(key, value)
+            attributes = self.study.user_attrs
+        self._refuse_another(attributes)
+        self.folder = folder.parent / attributes["sweep"]
+        self.seed = int(attributes["seed"])
+        self._distributions = space.distributions()
+        self._grid = space.grid() if plan.sampler.get("name") == samplers.GRID else []
+        self.most = min(plan.n_trials, len(self._grid)) if self._grid else plan.n_trials
+
+    def note(self, **more: Any) -> None:
+        """Write study.json."""
+        about = {
+            "name": self.study.study_name,
+            "storage": self.url if "@" not in self.url else self.url.partition(":")[0],
+            "line": list(self.plan.line),
+            "metrics": dict(self.plan.metrics),
+            "sampler": dict(self.plan.sampler) | {"seed": self.seed},
+            "pruner": dict(self.plan.pruner),
+            "n_trials": self.most,
+            "seeds": list(self.space.seeds),
+        }
+        self.folder.mkdir(parents=True, exist_ok=True)
+        disk.write_beside(self.folder / STUDY, encode(about | more) + b"\n", durable=False)
+
+    def missing(self) -> int:
+        """How many trials are still to be begun; those that a kill cut short don't count."""
+        counted = [t for t in self._all() if not t.user_attrs.get(LOST)]
+        return max(0, self.most - len(counted))
+
+    def stale(self) -> list[FrozenTrial]:
+        """Trials said to go on whose process is gone."""
+        states = optuna().trial.TrialState
+        return [t for t in self._all() if t.state == states.RUNNING and not self._is_alive(t)]
+
+    def elsewhere(self) -> int:
+        """How many trials another process is at."""
+        states = optuna().trial.TrialState
+        mine = process.own_status(RUNNING, attempt=1).pid
+        running = [t for t in self._all() if t.state == states.RUNNING and self._is_alive(t)]
+        return sum(t.user_attrs[OWNER].get("pid") != mine for t in running)
+
+    def take(self, stale: FrozenTrial) -> Trial:
+        """A stale trial, to be gone on with by this process."""
+        trial = storage.trial(self.study, stale.number)
+        trial.set_user_attr(OWNER, _me())
+        return trial
+
+    def give_up(self, stale: FrozenTrial) -> None:
+        """Tell a stale trial as failed; another one takes its place."""
+        self._set(stale.number, LOST, True)
+        self.fail(stale.number, "its process was killed")
+
+    def ask(self) -> Trial:
+        """The next trial."""
+        if self._grid:
+            self.study.enqueue_trial(self._next_of_grid())
+        number = len(self._all())
+        self.study.sampler = samplers.sampler(
+            self.plan.sampler, samplers.seed_of(self.seed, number)
+        )
+        trial = self.study.ask(self._distributions)
+        trial.set_user_attr(OWNER, _me())
+        return trial
+
+    def jobs(self, number: int) -> list[int]:
+        """The numbers of a trial's jobs."""
+        k = self.space.n_jobs
+        return [number * k + n for n in range(k)]
+
+    def complete(self, number: int, values: Sequence[float], runs: Sequence[str]) -> None:
+        """Tell what a trial came to."""
+        self._set(number, RUNS, list(runs))
+        self.study.tell(number, list(values))
+
+    def prune(self, number: int, runs: Sequence[str]) -> None:
+        """Tell that a trial was ended early; its last value stands."""
+        self._set(number, RUNS, list(runs))
+        self.study.tell(number, state=optuna().trial.TrialState.PRUNED)
+
+    def fail(self, number: int, why: str, runs: Sequence[str] = ()) -> None:
+        """Tell that a trial has no value."""
+        self._set(number, WHY, why)
+        self._set(number, RUNS, list(runs))
+        self.study.tell(number, state=optuna().trial.TrialState.FAIL)
+
+    def failed_share(self) -> float:
+        """How many of the trials that are over failed."""
+        states = optuna().trial.TrialState
+        over = [t for t in self._all() if t.state.is_finished() and not t.user_attrs.get(LOST)]
+        return sum(t.state == states.FAIL for t in over) / len(over) if over else 0.0
+
+    def every(self) -> list[FrozenTrial]:
+        """Every trial, by number."""
+        return self._all()
+
+    def _all(self) -> list[FrozenTrial]:
+        found: list[FrozenTrial] = self.study.get_trials(deepcopy=False)
+        return found
+
+    def _set(self, number: int, key: str, value: Any) -> None:
+        storage.trial(self.study, number).set_user_attr(key, value)
+
+    def _is_alive(self, trial: FrozenTrial) -> bool:
+        """Whether the process that began a trial is there; on another machine nobody can tell."""
+        owner = trial.user_attrs.get(OWNER)
+        if owner is None:
+            return False
+        if owner.get("host") != process.own_status(RUNNING, attempt=1).host:
+            return not self.plan.take_over
+        return process.is_alive(Status(state=RUNNING, **owner))
+
+    def _next_of_grid(self) -> dict[str, Any]:
+        taken = [t.params for t in self._all() if not t.user_attrs.get(LOST)]
+        return next(point for point in self._grid if point not in taken)
+
+    def _refuse_another(self, attributes: Mapping[str, Any]) -> None:
+        was, now = list(attributes["line"]), list(self.plan.line)
+        if was == now and list(attributes["metrics"]) == list(self.plan.metrics):
+            return
+        gone = [word for word in was if word not in now]
+        new = [word for word in now if word not in was]
+        differ = "; ".join(
+            f"{what} {' '.join(words)}" for what, words in (("it had", gone), ("not", new)) if words
+        )
+        raise ConfigError(
+            f"the study {self.study.study_name} was one of another line: "
+            + (differ or f"it looked at {', '.join(attributes['metrics'])}"),
+            hint="give this one another name: hydra.sweeper.study_name=NAME",
+        )
+
+
+def _opened(store: Any, name: str, plan: Plan) -> Study:
+    directions = [_GOALS[goal] for goal in plan.metrics.values()]
+    study: Study = optuna().create_study(
+        storage=store, study_name=name, directions=directions, load_if_exists=True,
+        sampler=samplers.sampler(plan.sampler, 0), pruner=samplers.pruner(plan.pruner),
+    )  # fmt: skip
+    if [direction.name.lower() for direction in study.directions] != directions:
+        raise ConfigError(
+            f"the study {name} there has other directions than {', '.join(plan.metrics.values())}",
+            hint="give this one another name: hydra.sweeper.study_name=NAME",
+        )
+    return study
+
+
+def _me() -> dict[str, Any]:
+    found = process.own_status(RUNNING, attempt=1)
+    return {
+        "pid": found.pid,
+        "host": found.host,
+        "boot_id": found.boot_id,
+        "start_ticks": found.start_ticks,
+    }
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        found = decode(disk.read_small(path))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}

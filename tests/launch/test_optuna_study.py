@@ -1,0 +1,259 @@
+"""Studies with optuna alone: numbers, seeds of samplers, stale trials, what is told."""
+
+import re
+import shutil
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("optuna")
+pytest.importorskip("cmaes")
+
+from iterun.errors import ConfigError
+from iterun.launch.search import early, samplers, storage
+from iterun.launch.search.findings import findings
+from iterun.launch.search.plan import Plan
+from iterun.launch.search.space import parse
+from iterun.launch.search.study import Trials, find
+
+WORDS = ("x=interval(0,1)", "y=tag(log,interval(1e-4,1))")
+
+
+@pytest.fixture(scope="module")
+def killed(tmp_path_factory):
+    """A folder with a study whose process was killed in its first trial."""
+    folder = tmp_path_factory.mktemp("killed")
+    code = (
+        "import os, sys, pathlib; sys.path[:0] = sys.argv[2:]\n"
+        "from test_optuna_study import trials\n"
+        "trials(pathlib.Path(sys.argv[1])).ask(); os.kill(os.getpid(), 9)"
+    )
+    here = str(Path(__file__).parent)
+    done = subprocess.run([sys.executable, "-c", code, str(folder), here], check=False)
+    assert done.returncode == -9
+    return folder
+
+
+def plan(**changes):
+    usual = Plan(
+        line=WORDS, metrics={"score": "min"}, n_trials=6, sampler={"name": "tpe", "seed": 1},
+        pruner={"name": "none"},
+    )  # fmt: skip
+    return replace(usual, **changes)
+
+
+def trials(folder, words=WORDS, **changes):
+    return Trials(folder / ".sweeps" / "a-sweep", plan(**changes), parse(words))
+
+
+def score(params):
+    return (params["x"] - 0.3) ** 2 + params["y"]
+
+
+def search(study, n):
+    for _ in range(n):
+        trial = study.ask()
+        study.complete(trial.number, [score(trial.params)], ["run"])
+    return [trial.params for trial in study.every()]
+
+
+@pytest.mark.parametrize("name", ["tpe", "cmaes", "random"])
+def test_a_study_that_goes_on_proposes_what_an_unbroken_one_does(tmp_path, name):
+    sampler = {"name": name, "seed": 3}
+
+    whole = search(trials(tmp_path / "whole", sampler=sampler), 14)
+    search(trials(tmp_path / "broken", sampler=sampler), 5)
+    broken = search(trials(tmp_path / "broken", sampler=sampler), 9)
+
+    assert whole == broken
+    assert len({str(params) for params in whole}) == 14
+
+
+def test_another_seed_proposes_something_else(tmp_path):
+    one = search(trials(tmp_path / "1", sampler={"name": "random", "seed": 1}), 2)
+    two = search(trials(tmp_path / "2", sampler={"name": "random", "seed": 2}), 2)
+
+    assert one != two
+
+
+def test_a_study_without_a_seed_draws_one_and_keeps_it(tmp_path):
+    first = trials(tmp_path, sampler={"name": "random", "seed": None})
+    again = trials(tmp_path, sampler={"name": "random", "seed": None})
+
+    assert first.seed == again.seed
+
+
+def test_numbers_of_jobs_go_on_and_are_never_given_twice(tmp_path):
+    words = (*WORDS, "seed=1,2,3")
+    first = trials(tmp_path, words)
+    search(first, 2)
+
+    again = trials(tmp_path, words)
+
+    assert again.jobs(again.ask().number) == [6, 7, 8]
+
+
+def test_a_study_wants_the_trials_that_are_missing(tmp_path):
+    search(trials(tmp_path), 4)
+
+    assert trials(tmp_path).missing() == 2
+    assert trials(tmp_path, n_trials=3).missing() == 0
+
+
+def test_a_trial_of_a_killed_process_is_stale_and_replaced(tmp_path, killed):
+    shutil.copytree(killed, tmp_path, dirs_exist_ok=True)
+    study = trials(tmp_path)
+    [stale] = study.stale()
+
+    study.give_up(stale)
+
+    assert study.missing() == 6
+    assert study.ask().number == 1
+    assert [found.state for found in findings(study, []).trials] == ["lost", "running"]
+
+
+def test_a_stale_trial_can_be_taken_over_with_its_own_number(tmp_path, killed):
+    shutil.copytree(killed, tmp_path, dirs_exist_ok=True)
+    study = trials(tmp_path)
+    [stale] = study.stale()
+
+    trial = study.take(stale)
+
+    assert (trial.number, study.stale(), study.missing()) == (0, [], 5)
+
+
+def test_a_live_process_keeps_its_trial(tmp_path):
+    trials(tmp_path).ask()
+
+    assert trials(tmp_path).stale() == []
+
+
+def test_a_torn_line_of_the_journal_is_cut_off(tmp_path):
+    search(trials(tmp_path), 2)
+    journal = tmp_path / ".sweeps" / "a-sweep" / storage.JOURNAL
+    with journal.open("ab") as file:
+        file.write(b'{"op_code": 4, "wor')
+
+    search(trials(tmp_path), 1)
+
+    assert len(trials(tmp_path).every()) == 3
+
+
+def test_the_journal_holds_no_pickle(tmp_path):
+    search(trials(tmp_path, sampler={"name": "cmaes", "seed": 1}), 12)
+
+    text = (tmp_path / ".sweeps" / "a-sweep" / storage.JOURNAL).read_text()
+    assert len(text) > 1000
+    assert not re.search("cma|[0-9a-f]{100}", text)  # optuna's own is a long hexadecimal number
+
+
+@pytest.mark.slow  # sqlalchemy and alembic
+def test_sqlite_keeps_a_study_too(tmp_path):
+    url = f"sqlite:///{tmp_path}/kept/study.db"
+    search(trials(tmp_path, storage=url), 3)
+
+    assert trials(tmp_path, storage=url).missing() == 3
+
+
+def test_a_study_of_another_line_is_refused(tmp_path):
+    trials(tmp_path)
+
+    with pytest.raises(ConfigError, match="it had y=tag") as caught:
+        trials(tmp_path, ("x=interval(0,1)",), line=("x=interval(0,1)",))
+
+    assert "hydra.sweeper.study_name" in caught.value.hint
+
+
+def test_a_named_study_is_found_among_the_sweeps(tmp_path):
+    trials(tmp_path, name="mine").note()
+    new = tmp_path / ".sweeps" / "z-sweep"
+
+    assert find(new, plan(name="mine")).name == "a-sweep"
+    assert find(new, plan(name="yours")) == new
+    assert find(new, plan()) == new
+    assert find(new, plan(goes_on=True)).name == "a-sweep"
+
+
+def test_a_grid_tries_every_point_once(tmp_path):
+    words = ("x=range(0,0.5,0.25)", "y=1,2")
+    grid = trials(tmp_path, words, sampler={"name": "grid"}, n_trials=99)
+
+    tried = [grid.ask().params for _ in range(grid.missing())]
+
+    assert tried == [{"x": x, "y": y} for x in (0.0, 0.25) for y in ("1", "2")]
+    assert grid.missing() == 0
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: samplers.sampler({"name": "tpee"}, 0), "no such sampler"),
+        (lambda: samplers.sampler({"name": "tpe", "gama": 1}, 0), "gama is no setting of tpe"),
+        (lambda: samplers.sampler({"name": "cmaes", "population": 1}, 0), "no generation"),
+        (lambda: samplers.pruner({"name": "halving", "reduction_factor": 1}), "reduction_factor"),
+    ],
+)
+def test_samplers_and_pruners_refuse_what_they_do_not_know(make, message):
+    with pytest.raises(ConfigError, match=message):
+        make()
+
+
+def test_a_judge_ends_a_trial_that_is_worse_than_the_median(tmp_path):
+    study, done = _with_two_good_trials(tmp_path)
+    judge = early.Early(number=2, url=study.url, study="a-sweep", pruner=MEDIAN, n_jobs=1)
+
+    assert judge(done(0, 9.0)) is None  # the baseline is no iteration
+    assert judge(done(1, 9.0)) == "pruned"
+
+
+def test_a_judge_lets_the_last_iteration_and_good_ones_pass(tmp_path):
+    study, done = _with_two_good_trials(tmp_path)
+    judge = early.Early(number=2, url=study.url, study="a-sweep", pruner=MEDIAN, n_jobs=1)
+
+    assert [judge(done(i, 0.5)) for i in (1, 2)] == [None, None]
+    assert judge(done(3, 9.0)) is None
+
+
+def test_other_seeds_of_a_trial_end_with_the_first(tmp_path):
+    study, done = _with_two_good_trials(tmp_path, (*WORDS, "seed=1,2"))
+    settings = {"url": study.url, "study": "a-sweep", "pruner": MEDIAN, "n_jobs": 2}
+    first, second = (early.Early(number=n, **settings) for n in (4, 5))
+
+    before = second(done(1, 0.0))
+    first(done(1, 9.0))
+
+    assert (before, second(done(2, 0.0))) == (None, "pruned")
+
+
+def test_the_front_holds_what_nothing_beats(tmp_path):
+    study = trials(tmp_path, metrics={"score": "min", "speed": "max"})
+    for values in ([1, 1], [2, 5], [3, 4], [0.5, 0]):
+        study.complete(study.ask().number, values, [])
+
+    found = findings(study, ["--config-dir", "my conf"])
+
+    assert [trial.number for trial in found.best] == [3, 0, 1]
+    assert found.lines[0].startswith("iterun --config-dir 'my conf' x=")
+
+
+MEDIAN = {"name": "median", "n_startup_trials": 1}
+
+
+def _with_two_good_trials(folder: Path, words=WORDS):
+    from iterun.core.progress import IterationDone
+
+    study = trials(folder, words, pruner=MEDIAN)
+    for _ in range(2):
+        trial = study.ask()
+        for i in (1, 2, 3):
+            trial.report(1.0, i)
+        study.complete(trial.number, [1.0], [])
+    study.ask()
+
+    def done(i, value):
+        return IterationDone(i, 3, {"score": value}, {}, {}, 0.1, value)
+
+    return study, done
