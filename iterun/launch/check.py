@@ -13,7 +13,7 @@ from iterun.core.procedure import Procedure
 from iterun.core.retention import CheckpointSettings
 from iterun.core.stop import StopSettings
 from iterun.errors import ConfigError, ConfigErrors, nearest, raise_all
-from iterun.launch import device, mirrors
+from iterun.launch import device, existing, mirrors
 from iterun.launch.builders import built, is_model, settings_of
 
 if TYPE_CHECKING:
@@ -24,12 +24,15 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-ON_EXISTING = ("rerun",)
 _MISSING = "???"
 
 
 def checked(
-    config: Mapping[str, Any], *, experiment: str | None = None, extra: Sequence[Path] = ()
+    config: Mapping[str, Any],
+    *,
+    experiment: str | None = None,
+    extra: Sequence[Path] = (),
+    threads: int | None = None,
 ) -> tuple[Procedure, Placement]:
     """The procedure of a config and the place it computes on, nothing loaded yet.
 
@@ -37,6 +40,7 @@ def checked(
         config: plain and resolved.
         experiment: the choice of `experiment=`.
         extra: further folders with groups (`--config-dir`).
+        threads: the most that backend.threads=auto takes.
 
     Raises:
         ConfigError: every fault.
@@ -51,7 +55,7 @@ def checked(
         found += _of_task(cls, task, extra)
         found += _of_kind(cls, config, extra)
     hint = cls.threads if cls is not None else None
-    place = _caught(found, lambda: device.place(config["backend"] or {}, hint))
+    place = _caught(found, lambda: device.place(config["backend"] or {}, hint, threads))
     raise_all(found)
     assert cls is not None
     assert place is not None
@@ -86,10 +90,10 @@ def _of_line(
     tags = config["tags"]
     if not (isinstance(tags, list) and all(isinstance(tag, str) and tag for tag in tags)):
         yield ConfigError(f"tags={tags} is not a list of words", hint="as in tags=[first,large]")
-    if config["on_existing"] not in ON_EXISTING:
+    if config["on_existing"] not in existing.CHOICES:
         yield ConfigError(
             f"on_existing={config['on_existing']} is not known",
-            hint=f"on_existing={' or '.join(ON_EXISTING)}",
+            hint="on_existing=rerun, on_existing=skip or on_existing=resume",
         )
     yield from _of_experiment(config, experiment, extra)
     objective = (config["task"] or {}).get("objective")

@@ -49,12 +49,15 @@ def faults(backend: Mapping[str, Any]) -> Iterator[ConfigError]:
             )
 
 
-def place(backend: Mapping[str, Any], threads_hint: int | None = None) -> Placement:
+def place(
+    backend: Mapping[str, Any], threads_hint: int | None = None, share: int | None = None
+) -> Placement:
     """Resolve `backend` on this machine, and set torch's threads, TF32 and determinism.
 
     Args:
         backend: the node of conf/backend/*.yaml.
         threads_hint: what `threads=auto` takes; None: all cores that this process may use.
+        share: the most that `threads=auto` takes, where several runs share the machine.
 
     Raises:
         ConfigError: a setting that can't be used, a GPU that isn't there.
@@ -64,7 +67,7 @@ def place(backend: Mapping[str, Any], threads_hint: int | None = None) -> Placem
     placement = Placement(
         device=device,
         dtype=backend.get("dtype") or _usual_dtype(device),
-        threads=_threads(backend.get("threads"), threads_hint),
+        threads=_threads(backend.get("threads"), threads_hint, share),
         device_map=backend.get("device_map") if device != "cpu" else None,
         tf32=backend.get("tf32", False),
         deterministic=backend.get("deterministic", False),
@@ -146,9 +149,9 @@ def _usual_dtype(device: str) -> str:
     return "bfloat16" if torch.cuda.is_bf16_supported() else "float16"
 
 
-def _threads(asked: Any, hint: int | None) -> int:
+def _threads(asked: Any, hint: int | None, share: int | None) -> int:
     if asked in (None, "auto"):
-        return min(hint, cores()) if hint is not None else cores()
+        return min(limit for limit in (cores(), hint, share) if limit is not None)
     return int(asked)
 
 

@@ -1,143 +1,240 @@
-"""What Hydra calls for each job: a run; and the account of a sweep."""
+"""One job of a sweep, done in whatever process this is called in.
+
+    do(sweep, job) -> JobRecord
+
+`sweep` and `job` are small and picklable (`launch/sweep.py`), so is what comes back
+(`store/sweeps.py`): a launcher hands `do` to another process, or to a machine that sees the same
+`outputs/` and `conf/`, and needs nothing else. Whatever a job does wrong stands in its record.
+A job whose run was begun before, because it was queued again, goes on with it.
+
+The record is written to `jobs/N.json` in the sweep's folder too: when the run has started, and at
+the end. Whoever waits for another process follows its progress there and in the run directory.
+"""
 
 from __future__ import annotations
 
 import logging
-import shlex
-from dataclasses import dataclass, field
+import os
+import time
+from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from iterun.config.compose import to_plain
-from iterun.core.progress import Remark
-from iterun.errors import IterunError
-from iterun.launch.local import discard, launch, with_system
+from iterun.core import runner
+from iterun.core.progress import Event, RunStarted, ignore
+from iterun.errors import IterunError, StoreError
+from iterun.launch import existing, home, written
+from iterun.launch.local import discard, prepared, take, there_is, with_system
 from iterun.launch.naming import system_of
+from iterun.store import sweeps
+from iterun.store.reader import RunView
+from iterun.store.sweeps import REFUSED, JobRecord
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping
 
-    from hydra.conf import HydraConf
     from omegaconf import DictConfig
 
-    from iterun.core.job import Outcome
+    from iterun.core.job import Job, Judge, Outcome
     from iterun.core.progress import Listener
-    from iterun.launch.git import Look
+    from iterun.launch.quick import QuickLoader
+    from iterun.launch.sweep import Asked, Sweep
 
 log = logging.getLogger(__name__)
 
-Mode = Literal["run", "multirun", "resume"]
 
-
-class SweepError(IterunError):
-    """Some jobs of a sweep failed; the others are done."""
-
-
-@dataclass(kw_only=True)
-class Jobs:
-    """The task function: one run a call.
+def do(sweep: Sweep, job: Asked, listener: Listener = ignore) -> JobRecord:
+    """Do a job; how it ended.
 
     Args:
-        argv: the line as typed.
-        outputs: where runs live.
-        make_listener: called with "run" or "multirun", once for each job.
-        flags: options that repeat a job: --config-dir and the like.
-        extra: further folders with groups.
+        sweep: what all jobs have in common.
+        job: its number and settings.
+        listener: hears of the run, if anybody in this process wants to.
     """
 
-    argv: Sequence[str]
-    outputs: Path
-    make_listener: Callable[[Mode], Listener]
-    flags: Sequence[str] = ()
-    extra: Sequence[Path] = ()
-    look: Look | None = None  #: at the user's repository; the first job's
-    outcome: Outcome | None = None  #: of the last job
-    error: Exception | None = None  #: that kept the last job from being a run
-    failures: list[str] = field(default_factory=list)  #: of a sweep's jobs
-    started: int = 0
+    def work() -> JobRecord:
+        with home.at(sweep) as loader:
+            config = composed(sweep, job, loader)
+            directory = Path(str(config.hydra.runtime.output_dir))
+            runs = _Runs(sweep, job, listener, settings(config), directory)
+            try:
+                return runs.done(config.hydra, lambda it: written.run(it, config, sweep))
+            except IterunError:
+                discard(directory, Path(sweep.outputs))
+                raise
 
-    def __call__(self, config: DictConfig) -> float | None:
-        """Do the run; its objective's last value, which sweepers that optimise look at.
+    return _never_failing(sweep, job, work)
 
-        Raises:
-            SystemExit: a job of a sweep was interrupted, and the sweep ends with it.
-        """
-        from hydra.core.hydra_config import HydraConfig
-        from hydra.types import RunMode
 
-        self.outcome, self.error = None, None
-        self.started += 1
-        hydra = HydraConfig.get()
-        directory = Path(hydra.runtime.output_dir)
-        if hydra.mode == RunMode.MULTIRUN:
-            return self._job_of_sweep(config, hydra, directory)
+def do_composed(
+    sweep: Sweep, job: Asked, config: DictConfig, hydra: Any, listener: Listener = ignore
+) -> JobRecord:
+    """Do a job for a launcher that isn't ours: Hydra has made its config and its directory."""
+    directory = Path(str(hydra.runtime.output_dir))
+
+    def work() -> JobRecord:
+        name = hydra.runtime.choices.get("task")
+        runs = _Runs(sweep, job, listener, settings(config, name), directory)
         try:
-            self.outcome = self._launch(config, hydra, directory, self.argv, self._listener("run"))
-        except Exception as error:
-            self.error = error  # Hydra keeps it for itself
-            raise
-        return None
-
-    def _job_of_sweep(self, config: DictConfig, hydra: HydraConf, directory: Path) -> float | None:
-        number, words = int(hydra.job.num), [*self.flags, *hydra.overrides.task]
-        listener = self._listener("multirun")
-        listener(Remark(f"job {number}: {shlex.join(hydra.overrides.task)}"))
-        sweep = {"id": Path(str(hydra.sweep.dir)).name, "job": number}
-        try:
-            outcome = self._launch(config, hydra, directory, words, listener, sweep)
-        except IterunError as error:
-            self._failed(number, words, f"refused: {error.message}")
-            return None
-        except Exception as error:
-            log.exception("job %d can't be run", number)
-            self._failed(number, words, f"{type(error).__name__}: {error}")
-            return None
-        if outcome.state == "interrupted":
-            raise SystemExit(outcome.exit_status)
-        if outcome.exit_status:
-            said = (outcome.error or outcome.reason or outcome.state).partition("\n")[0]
-            self._failed(number, words, f"{outcome.state}: {said}")
-        return _objective(outcome)
-
-    def _launch(
-        self, config: DictConfig, hydra: HydraConf, directory: Path, argv: Sequence[str],
-        listener: Listener, sweep: dict[str, Any] | None = None,
-    ) -> Outcome:  # fmt: skip
-        choices = hydra.runtime.choices
-        look, self.look = self.look, None
-        done = False
-        try:
-            plain = to_plain(config)
-            about = (plain["task"] or {}).get("about") or {}
-            system = system_of(about.get("system"), choices.get("task"))
-            outcome = launch(
-                with_system(plain, system), directory=directory, argv=argv, listener=listener,
-                experiment=choices.get("experiment"), sweep=sweep, extra=self.extra, look=look,
-            )  # fmt: skip
-            done = True
+            return runs.done(hydra, runner.run)
         finally:
-            if not done:
-                discard(directory, self.outputs)
-        return outcome
+            discard(directory, Path(sweep.outputs))
 
-    def _listener(self, mode: Mode) -> Listener:
-        return self.make_listener(mode)
+    return _never_failing(sweep, job, work)
 
-    def _failed(self, number: int, words: Sequence[str], said: str) -> None:
-        self.failures.append(f"job {number} {said}\n  repeat it: {shlex.join(['iterun', *words])}")
 
-    def verdict(self) -> SweepError | None:
-        """What is to be said of a sweep at its end: nothing, or which jobs failed."""
-        if not self.failures:
-            return None
-        return SweepError(
-            f"{len(self.failures)} of {self.started} jobs failed\n" + "\n".join(self.failures),
-            hint="mend what each says and repeat it; the other jobs' runs stand: iterun ls",
+def composed(sweep: Sweep, job: Asked, loader: QuickLoader) -> DictConfig:
+    """The config of a job, its directory in `hydra.runtime.output_dir`."""
+    from hydra.core.hydra_config import HydraConfig
+    from omegaconf import OmegaConf, open_dict, read_write
+
+    config = loader.job_config(sweep.config_name, [*sweep.hydra, *job.overrides])
+    OmegaConf.get_cache(config)["iterun"] = {"sweep": sweep.folder, "stamp": sweep.stamp}
+    with read_write(config.hydra), open_dict(config.hydra):
+        config.hydra.job.id = str(job.number)
+        config.hydra.job.num = job.number
+        HydraConfig.instance().set_config(config)
+        if str(config.hydra.sweep.dir) != sweep.folder:
+            config.hydra.sweep.dir = sweep.folder  # the user's own, with the time in it
+    directory = os.path.join(sweep.folder, str(config.hydra.sweep.subdir))
+    with read_write(config.hydra.runtime), open_dict(config.hydra.runtime):
+        config.hydra.runtime.output_dir = os.path.abspath(directory)
+    HydraConfig.instance().set_config(config)
+    return config
+
+
+def settings(config: DictConfig, choice: str | None = None) -> dict[str, Any]:
+    """The config of a run, plain; with the name of its system.
+
+    Args:
+        config: of a job.
+        choice: of `task=`, where Hydra's own node is cut off already.
+
+    Raises:
+        ConfigError: it can't be resolved, or has no task.
+    """
+    if choice is None and "hydra" in config:
+        choice = config.hydra.runtime.choices.get("task")
+    plain = to_plain(config)
+    about = (plain["task"] or {}).get("about") or {}
+    return with_system(plain, system_of(about.get("system"), choice))
+
+
+@dataclass
+class _Runs:
+    """A job on its way to a run."""
+
+    sweep: Sweep
+    job: Asked
+    listener: Listener
+    settings: Mapping[str, Any]
+    directory: Path
+
+    def done(self, hydra: Any, run: Callable[[Job], Outcome]) -> JobRecord:
+        """Do the run, or go on with the one there is.
+
+        Args:
+            hydra: the job's node of Hydra's own settings.
+            run: does a run that is to be begun.
+        """
+        job = self._prepared(hydra)
+        found = existing.own(self.directory) or there_is(job, Path(self.sweep.outputs))
+        if found is None:
+            try:
+                return self._record(run(job))
+            except StoreError:
+                found = existing.own(self.directory)
+                if found is None or found.act != "alive":
+                    raise
+        record = self._record(take(found, self._heard, job.judge))
+        record.note = found.act
+        return record
+
+    def _prepared(self, hydra: Any) -> Job:
+        from hydra.core.utils import env_override
+
+        sweep = self.sweep
+        with env_override(hydra.job.env_set):
+            job = prepared(
+                self.settings, directory=self.directory, code=_Kept(sweep.folder),
+                argv=[*sweep.flags, *self.job.overrides],
+                experiment=hydra.runtime.choices.get("experiment"),
+                sweep={"id": sweep.id, "job": self.job.number}, extra=sweep.extra,
+                threads=sweep.threads,
+            )  # fmt: skip
+        job.listener = self._heard
+        job.judge = _judge(sweep, self.job.number)
+        return job
+
+    def _heard(self, event: Event) -> None:
+        if isinstance(event, RunStarted):
+            record = self._begun(event.record.id, event.directory)
+            record.state, record.length = "running", event.length
+            sweeps.write_job(Path(self.sweep.folder), record)
+        self.listener(event)
+
+    def _begun(self, run: str, directory: Path) -> JobRecord:
+        overrides = list(self.job.overrides)
+        return JobRecord(
+            number=self.job.number, overrides=overrides, run=run, directory=str(directory)
         )
 
+    def _record(self, outcome: Outcome) -> JobRecord:
+        record = self._begun(RunView(outcome.directory).id, outcome.directory)
+        record.state, record.exit_status = outcome.state, outcome.exit_status
+        record.reason, record.error = outcome.reason, outcome.error
+        record.iterations = outcome.iterations
+        if (summary := outcome.summary) is not None:
+            record.metrics = dict(summary.last)
+            metric = str((summary.objective or {}).get("metric"))
+            record.objective = summary.last.get(metric)
+            record.best = (summary.best or {}).get("value")
+        return record
 
-def _objective(outcome: Outcome) -> float | None:
-    summary = outcome.summary
-    if summary is None or not summary.objective:
+
+def _never_failing(sweep: Sweep, job: Asked, work: Callable[[], JobRecord]) -> JobRecord:
+    """What `work` gives, or the record of its refusal; kept in the sweep's folder."""
+    began = time.monotonic()
+    record = JobRecord(number=job.number, overrides=list(job.overrides))
+    try:
+        record = work()
+    except IterunError as error:
+        record.state, record.exit_status = REFUSED, error.exit_status
+        record.error = f"{error.message}\n{error.hint}".strip()
+    except Exception as error:
+        log.exception("job %d can't be run", job.number)
+        record.state, record.exit_status = "failed", 1
+        record.error = f"{type(error).__name__}: {error}"
+    record.seconds = round(time.monotonic() - began, 3)
+    try:
+        sweeps.write_job(Path(sweep.folder), record)
+    except IterunError as error:  # the run stands
+        log.warning("%s", error.message)
+    return record
+
+
+@dataclass(frozen=True)
+class _Kept:
+    """The state of the user's repository as it was when the sweep began."""
+
+    folder: str
+
+    def state(self) -> tuple[dict[str, Any] | None, str | None]:
+        return _code(self.folder)
+
+
+@lru_cache(maxsize=8)
+def _code(folder: str) -> tuple[dict[str, Any] | None, str | None]:
+    return sweeps.read(Path(folder)).git, sweeps.read_patch(Path(folder))
+
+
+def _judge(sweep: Sweep, number: int) -> Judge | None:
+    if sweep.judge is None:
         return None
-    return summary.last.get(str(summary.objective["metric"]))
+    from iterun.config.targets import locate_target
+
+    settings = {key: value for key, value in sweep.judge.items() if key != "_target_"}
+    judge: Judge = locate_target(sweep.judge["_target_"], "judge")(number=number, **settings)
+    return judge

@@ -1,28 +1,40 @@
-"""A run on this machine: checked, recorded, handed to the runner."""
+"""A run on this machine: checked, recorded, handed to the runner; or found done already."""
 
 from __future__ import annotations
 
 import contextlib
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
-from iterun.core.job import Job
+from iterun.core.job import Job, Outcome
+from iterun.core.progress import Remark, RunEnded
 from iterun.errors import ConfigError
-from iterun.launch import mirrors
+from iterun.launch import existing, mirrors
 from iterun.launch.builders import builders, with_absolute_paths
 from iterun.launch.check import checked
 from iterun.launch.git import Look
 from iterun.launch.record import record
 from iterun.launch.resume import resume
 from iterun.store import paths
+from iterun.store.reader import RunView
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from iterun.core.job import Outcome
+    from iterun.core.job import Judge
     from iterun.core.progress import Listener
+    from iterun.launch.existing import Existing
 
-__all__ = ["discard", "launch", "resume", "with_system"]
+__all__ = ["discard", "launch", "prepared", "resume", "take", "with_system"]
+
+_STATUS = {"diverged": 3}
+
+
+class Code(Protocol):
+    """Knows the state of the user's repository."""
+
+    def state(self) -> tuple[dict[str, Any] | None, str | None]:
+        """{"commit", "dirty"}, and the patch."""
 
 
 def launch(
@@ -31,20 +43,20 @@ def launch(
     directory: Path,
     argv: Sequence[str],
     listener: Listener,
+    outputs: Path,
     experiment: str | None = None,
-    sweep: Mapping[str, Any] | None = None,
     extra: Sequence[Path] = (),
     look: Look | None = None,
 ) -> Outcome:
-    """Do the run that a config describes.
+    """Do the run that a config describes, or go on with or show the one that there is already.
 
     Args:
         config: plain and resolved; `task.about.system` is there.
         directory: the run directory: new, empty, or with Hydra's own folder in it.
         argv: the line as typed, without the program.
         listener: hears of everything that happens.
+        outputs: where runs live; `on_existing` looks there.
         experiment: the choice of `experiment=`.
-        sweep: {id, job} of the sweep it belongs to.
         extra: further folders with groups (`--config-dir`).
         look: at the user's repository, if it is begun already.
 
@@ -54,10 +66,45 @@ def launch(
         DiskError: the directory can't be made.
     """
     with look or Look(Path.cwd()) as look:
-        procedure, place = checked(config, experiment=experiment, extra=extra)
-        commit, patch = look.state()
+        job = prepared(
+            config, directory=directory, argv=argv, experiment=experiment, extra=extra, code=look
+        )
+    job.listener = listener
+    if found := there_is(job, outputs):
+        return take(found, listener)
+    return mirrors.run(job)
+
+
+def prepared(
+    config: Mapping[str, Any],
+    *,
+    directory: Path,
+    argv: Sequence[str],
+    code: Code,
+    experiment: str | None = None,
+    sweep: Mapping[str, Any] | None = None,
+    extra: Sequence[Path] = (),
+    threads: int | None = None,
+) -> Job:
+    """All that the runner needs; nothing is loaded, and no file is written.
+
+    Args:
+        config: plain and resolved; `task.about.system` is there.
+        directory: the run directory that is to be.
+        argv: the line that repeats the run, without the program.
+        code: knows the state of the user's repository.
+        experiment: the choice of `experiment=`.
+        sweep: {id, job} of the sweep it belongs to.
+        extra: further folders with groups (`--config-dir`).
+        threads: the most that backend.threads=auto takes.
+
+    Raises:
+        ConfigError: the config can't be run; all its faults.
+    """
+    procedure, place = checked(config, experiment=experiment, extra=extra, threads=threads)
+    commit, patch = code.state()
     config = with_absolute_paths(config)
-    job = Job(
+    return Job(
         procedure=procedure,
         config=config,
         record=record(config, directory=directory, place=place, argv=argv, git=commit, sweep=sweep),
@@ -67,10 +114,46 @@ def launch(
         stop=config["stop"] or {},
         checkpoint=config["checkpoint"] or {},
         objective=config["task"].get("objective"),
-        listener=listener,
         patch=patch,
     )
-    return mirrors.run(job)
+
+
+def there_is(job: Job, outputs: Path) -> Existing | None:
+    """The run that `on_existing` takes instead of a new one."""
+    found = str(job.config.get("on_existing"))
+    return existing.find(job.record, job.config, found, outputs / job.record.system)
+
+
+def take(found: Existing, listener: Listener, judge: Judge | None = None) -> Outcome:
+    """Go on with a run that there is, or show how it ended.
+
+    Raises:
+        ConfigError: its model or text isn't what it was.
+        StoreError: what it wrote can't be read.
+    """
+    view = RunView(found.directory)
+    if found.act == "resumed":
+        listener(Remark(f"{view.id} goes on: it was {found.state}"))
+        return resume(found.directory, [], lambda mode: listener)
+    if found.act == "alive":
+        where = f"process {view.status.pid} on {view.status.host or 'this machine'}"
+        listener(Remark(f"{view.id} is left alone: {where} is at it"))
+    else:
+        listener(Remark(f"exists: {view.id} is {found.state}, and is not run again"))
+    outcome = as_it_is(view)
+    listener(RunEnded(outcome))
+    return outcome
+
+
+def as_it_is(view: RunView) -> Outcome:
+    """How a run stands that is left alone."""
+    summary, status = view.summary, view.status
+    return Outcome(
+        state=view.state, reason=status.reason, error=status.error,
+        exit_status=_STATUS.get(view.state, 0), directory=view.directory,
+        iterations=max(summary.iterations if summary else 0, status.iteration or 0),
+        summary=summary,
+    )  # fmt: skip
 
 
 def discard(directory: Path, root: Path) -> None:

@@ -9,16 +9,17 @@ from __future__ import annotations
 import os
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from iterun.config.compose import search_path
 from iterun.errors import ConfigError, DiskError
+from iterun.launch.account import SweepError
 from iterun.launch.git import Look
-from iterun.launch.jobs import Jobs, Mode, SweepError
+from iterun.launch.home import new_loader
 from iterun.launch.local import discard
 from iterun.launch.naming import register_resolvers
+from iterun.launch.one import One
 from iterun.launch.show import show
-from iterun.launch.words import parsed, repeated_flags
+from iterun.launch.words import parsed
 from iterun.store import disk, paths
 
 if TYPE_CHECKING:
@@ -28,19 +29,22 @@ if TYPE_CHECKING:
     from hydra._internal.hydra import Hydra
     from omegaconf import DictConfig
 
-    from iterun.core.progress import Listener
+    from iterun.launch.events import Hears
 
 __all__ = ["Mode", "SweepError", "run_line"]
 
+Mode = Literal["run", "multirun", "resume"]
+
 
 def run_line(
-    argv: Sequence[str], make_listener: Callable[[Mode], Listener], outputs: str | None = None
+    argv: Sequence[str], make_listener: Callable[[Mode], Hears], outputs: str | None = None
 ) -> int:
     """Do what a line says: a run, a sweep, or what Hydra shows (--cfg, --info, --hydra-help).
 
     Args:
         argv: the words behind `iterun`.
-        make_listener: called with "run" or "multirun", once for each run that starts.
+        make_listener: called once: with "run", and the listener hears core events; or with
+            "multirun", and it hears those of `launch.events`.
         outputs: the option --outputs.
 
     Returns:
@@ -57,44 +61,41 @@ def run_line(
     from hydra.core.hydra_config import HydraConfig
 
     parser, args = parsed(argv)
-    root = paths.outputs_root(outputs).absolute()
-    jobs = Jobs(
-        argv=list(argv),
-        outputs=root,
-        make_listener=make_listener,
-        flags=repeated_flags(args),
-        extra=[Path(args.config_dir)] if args.config_dir else [],
-    )
-    path = search_path(args.config_path, args.config_dir)
+    line = _Line(argv, paths.outputs_root(outputs).absolute(), make_listener, outputs)
+    loader = new_loader(args.config_path, args.config_dir)
     GlobalHydra.instance().clear()
-    hydra = Hydra.create_main_hydra2("iterun", path)
-    register_resolvers(root)
+    hydra = Hydra(task_name="iterun", config_loader=loader)
+    GlobalHydra.instance().initialize(hydra)
+    register_resolvers(line.outputs)
     try:
-        with _leaving_nothing(root):
-            return _do(hydra, parser, args, jobs)
-    except SystemExit as left:
-        return int(left.code or 0) if not isinstance(left.code, str) else 1
+        with _leaving_nothing(line.outputs):
+            return _do(hydra, parser, args, line)
     finally:
         GlobalHydra.instance().clear()
         HydraConfig.instance().cfg = None
 
 
-def _do(hydra: Hydra, parser: ArgumentParser, args: Namespace, jobs: Jobs) -> int:
+class _Line(NamedTuple):
+    """What a line is made of besides Hydra's part."""
+
+    argv: Sequence[str]
+    outputs: Path
+    make_listener: Callable[[Mode], Hears]
+    option: str | None  #: --outputs as typed
+
+
+def _do(hydra: Hydra, parser: ArgumentParser, args: Namespace, line: _Line) -> int:
     if args.multirun:
-        return _sweep(hydra, args, jobs)
+        return _sweep(hydra, args, line)
     if args.cfg or args.info or args.hydra_help or args.help or args.shell_completion:
         with _explained(hydra, args):
             show(hydra, parser, args)
         return 0
-    return _run(hydra, args, jobs)
+    with Look(Path.cwd()) as look:
+        return _run(hydra, args, line, look)
 
 
-def _run(hydra: Hydra, args: Namespace, jobs: Jobs) -> int:
-    with Look(Path.cwd()) as jobs.look:
-        return _run_once(hydra, args, jobs)
-
-
-def _run_once(hydra: Hydra, args: Namespace, jobs: Jobs) -> int:
+def _run(hydra: Hydra, args: Namespace, line: _Line, look: Look) -> int:
     """As `Hydra.run`, but that the config is composed once."""
     from hydra._internal.callbacks import Callbacks
     from hydra.core.utils import run_job
@@ -103,26 +104,31 @@ def _run_once(hydra: Hydra, args: Namespace, jobs: Jobs) -> int:
     with _explained(hydra, args):
         config = _composed(hydra, args)
     if config is None:
-        return _sweep(hydra, args, jobs)
+        return _sweep(hydra, args, line)
     config.hydra.mode = RunMode.RUN
     callbacks = Callbacks(config)
     callbacks.on_run_start(config=config, config_name=args.config_name)
     directory = _new_directory(config)
+    extra = [Path(args.config_dir)] if args.config_dir else []
+    one = One(
+        argv=list(line.argv), outputs=line.outputs, make_listener=line.make_listener,
+        extra=extra, look=look,
+    )  # fmt: skip
     try:
         done = run_job(
             hydra_context=HydraContext(config_loader=hydra.config_loader, callbacks=callbacks),
-            task_function=jobs,
+            task_function=one,
             config=config,
             job_dir_key="hydra.run.dir",
             job_subdir_key=None,
         )
     except OSError as error:
-        discard(directory, jobs.outputs)
+        discard(directory, line.outputs)
         raise _not_made(error, directory) from error
     callbacks.on_run_end(config=config, config_name=args.config_name, job_return=done)
-    if jobs.error is not None:
-        raise jobs.error
-    return jobs.outcome.exit_status if jobs.outcome else 0
+    if one.error is not None:
+        raise one.error
+    return one.outcome.exit_status if one.outcome else 0
 
 
 def _composed(hydra: Hydra, args: Namespace) -> DictConfig | None:
@@ -158,38 +164,22 @@ def _new_directory(config: DictConfig) -> Path:
     return directory
 
 
-def _sweep(hydra: Hydra, args: Namespace, jobs: Jobs) -> int:
+def _sweep(hydra: Hydra, args: Namespace, line: _Line) -> int:
     from hydra.errors import MissingConfigException
-    from hydra.types import RunMode
 
+    from iterun.launch.multirun import multirun
+
+    options = ["--outputs", line.option] if line.option else []
     with _explained(hydra, args, sweep=True):
         try:
-            hydra.multirun(
-                config_name=args.config_name,
-                task_function=jobs,
-                overrides=[*args.overrides, f"hydra.mode={RunMode.MULTIRUN.name}"],
-            )
+            return multirun(
+                hydra, args, argv=line.argv, outputs=line.outputs, options=options,
+                hears=lambda: line.make_listener("multirun"),
+            )  # fmt: skip
         except MissingConfigException:  # an OSError by its class alone
             raise
         except OSError as error:
-            raise _not_made(error, jobs.outputs) from error
-        finally:
-            if not jobs.started:
-                _discard_sweeps(jobs.outputs)
-    if (verdict := jobs.verdict()) is not None:
-        raise verdict
-    return 0
-
-
-def _discard_sweeps(root: Path) -> None:
-    """Remove the folders of sweeps that hold nothing but Hydra's note of what was asked for."""
-    for folder in (root / paths.SWEEPS).glob("*"):
-        with suppress(OSError):
-            if {path.name for path in folder.iterdir()} <= {"multirun.yaml"}:
-                (folder / "multirun.yaml").unlink(missing_ok=True)
-                folder.rmdir()
-    with suppress(OSError):
-        (root / paths.SWEEPS).rmdir()
+            raise _not_made(error, line.outputs) from error
 
 
 @contextmanager

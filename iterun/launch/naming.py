@@ -41,6 +41,12 @@ def id_of(directory: Path) -> str:
     return found.group(2) if found else new_id()
 
 
+def sweep_stamp(folder: Path) -> str | None:
+    """When a sweep began, by its folder's name; None if it was named by the user."""
+    found = _OWN_NAME.fullmatch(folder.name)
+    return found.group(1) if found else None
+
+
 def job_id(sweep: str, job: str) -> str:
     """The id of job number `job` of a sweep, the same each time."""
     digest = hashlib.sha256(f"{sweep}\0{job}".encode()).digest()

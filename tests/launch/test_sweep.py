@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from iterun.core.progress import Remark
 from iterun.errors import ConfigError
-from iterun.launch.jobs import SweepError
+from iterun.launch.account import SweepError
+from iterun.launch.events import JobStarted
 from iterun.launch.naming import job_id
 from iterun.store.reader import RunView
 
@@ -21,7 +21,7 @@ def test_every_job_is_a_run_like_any_other(line: Any) -> None:
         (1, 1), (1, 2), (2, 1), (2, 2),
     }  # fmt: skip
     assert {run.parent for run in line.runs} == {line.outputs / "mine" / "count"}
-    assert line.modes == ["multirun"] * 4
+    assert line.modes == ["multirun"]
 
 
 def test_a_jobs_id_is_a_hash_of_sweep_and_number(line: Any) -> None:
@@ -47,19 +47,25 @@ def test_a_failing_job_does_not_end_the_sweep_and_can_be_repeated(line: Any) -> 
     assert with_status == 1
 
 
-def test_a_refused_job_leaves_nothing_and_is_named(line: Any) -> None:
-    with pytest.raises(SweepError, match=r"job 1 refused: task\.to=0 is no number to count to"):
+def test_a_refused_job_is_found_before_any_begins(line: Any) -> None:
+    with pytest.raises(ConfigError, match=r"task\.to=0 is no number.* \(job 1 of 2\)"):
         line("-m", "task=mine/count", "task.to=1,0")
 
-    [run] = line.runs
-    assert [path.name for path in run.parent.iterdir()] == [run.name]
+    assert line.nothing_left
+
+
+def test_a_fault_of_all_jobs_is_said_once(line: Any) -> None:
+    with pytest.raises(ConfigError) as caught:
+        line("-m", "task=mine/count", "task.to=0", "seed=1,2,3")
+
+    assert caught.value.message == "task.to=0 is no number to count to"
 
 
 def test_a_jobs_settings_are_told_before_it_starts(line: Any) -> None:
     line("-m", "task=mine/count", "seed=1,2")
 
-    remarks = [event.text for event in line.events if isinstance(event, Remark)]
-    assert remarks == ["job 0: task=mine/count seed=1", "job 1: task=mine/count seed=2"]
+    asked = [event.job for event in line.events if isinstance(event, JobStarted)]
+    assert asked == [(0, ("task=mine/count", "seed=1")), (1, ("task=mine/count", "seed=2"))]
 
 
 def test_a_mistyped_value_of_a_list_is_found_before_any_job(line: Any) -> None:

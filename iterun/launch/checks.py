@@ -1,0 +1,65 @@
+"""All configs of a sweep, before its first job: what is wrong is said once, and nothing begins."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from hydra.types import RunMode
+
+from iterun.config.explain import EXPLAINED, explain
+from iterun.errors import ConfigError, ConfigErrors, raise_all
+from iterun.launch import home
+from iterun.launch.check import checked
+from iterun.launch.jobs import composed, settings
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from iterun.launch.quick import QuickLoader
+    from iterun.launch.sweep import Asked, Sweep
+
+_NAMED = 4  # jobs listed by number
+
+
+def check_all(sweep: Sweep, jobs: Sequence[Asked]) -> Mapping[str, Any] | None:
+    """Check the config of each job; the objective, if all have the same.
+
+    Raises:
+        ConfigError: every fault, and of which jobs it is.
+    """
+    found: dict[str, tuple[ConfigError, list[int]]] = {}
+    objectives: list[Any] = []
+    with home.at(sweep) as loader:
+        for job in jobs:
+            try:
+                objectives.append(_checked(sweep, job, loader))
+            except ConfigError as error:
+                for fault in error.errors if isinstance(error, ConfigErrors) else (error,):
+                    found.setdefault(fault.message, (fault, []))[1].append(job.number)
+    raise_all(_named(fault, numbers, len(jobs)) for fault, numbers in found.values())
+    first = objectives[0] if objectives else None
+    return first if first and all(it == first for it in objectives) else None
+
+
+def _checked(sweep: Sweep, job: Asked, loader: QuickLoader) -> Any:
+    try:
+        config = composed(sweep, job, loader)
+    except EXPLAINED as error:
+        overrides = [*sweep.hydra, *job.overrides]
+        name = sweep.config_name
+        raise explain(error, overrides, loader, name, RunMode.RUN) from error
+    experiment = config.hydra.runtime.choices.get("experiment")
+    plain = settings(config)
+    checked(plain, experiment=experiment, extra=sweep.extra)
+    return plain["task"].get("objective")
+
+
+def _named(fault: ConfigError, numbers: Sequence[int], n_jobs: int) -> ConfigError:
+    """The fault with the jobs that have it, unless all do."""
+    if len(numbers) == n_jobs:
+        return fault
+    some = ", ".join(str(number) for number in numbers[:_NAMED])
+    more = f" and {len(numbers) - _NAMED} more" if len(numbers) > _NAMED else ""
+    word = "job" if len(numbers) == 1 else "jobs"
+    named = type(fault)(f"{fault.message} ({word} {some}{more} of {n_jobs})", hint=fault.hint)
+    return named.with_traceback(fault.__traceback__)
