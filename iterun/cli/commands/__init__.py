@@ -48,8 +48,8 @@ GROUPS: dict[str, dict[str, Command]] = {
     },
     "Go on": {
         "resume": Command(
-            "RUN… [stop.KEY=N]", "go on with a run that was stopped, killed or ended early",
-            ("--quiet", "--json"),
+            "RUN…|FILTER… [stop.KEY=N]", "go on with runs that were stopped, killed or ended early",
+            ("--dry-run", "--yes", "--quiet", "--json"),
         ),
         "fork": Command(
             "RUN@7 KEY=VALUE…", "branch off at an iteration with other settings",
@@ -66,7 +66,10 @@ GROUPS: dict[str, dict[str, Command]] = {
             "RUN|FILTER…", "move runs to the trash; --restore brings them back",
             ("--trash", "--restore", "--purge", "--older", "--yes", "--json"),
         ),
-        "gc": Command("", "free space: checkpoints by retention, orphaned files, the trash"),
+        "gc": Command(
+            "[RUN|FILTER…]", "free space: checkpoints by retention, orphaned files, the trash",
+            ("--dry-run", "--dropped", "--trash", "--yes", "--json"),
+        ),
         "export": Command("RUN|FILTER…", "to csv, parquet, tensorboard, mlflow, wandb, trackio"),
     },
     "This machine": {
