@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from iterun.errors import StoreError
 from iterun.store import paths
 from iterun.store.reader import RunView
-from iterun.store.schema import COMPLETED, DIVERGED, RUNNING
+from iterun.store.schema import COMPLETED, DIVERGED, PRUNED, RUNNING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -64,6 +64,8 @@ def find(
         with contextlib.suppress(StoreError):
             view = RunView(directory)
             state, at = view.state, view.status.iteration or 0
+            if view.status.reason == PRUNED:
+                state = PRUNED  # a search ended it early: it is not done
             if _rules(view.config) == _rules(config):
                 found.append((_RANK.get(state, 3), -at, directory, state))
     for *_, directory, state in sorted(found):

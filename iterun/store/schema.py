@@ -15,6 +15,7 @@ SCHEMA = 1  #: version of the run directory's format, in run.json
 
 RUNNING, COMPLETED, INTERRUPTED = "running", "completed", "interrupted"
 FAILED, DIVERGED = "failed", "diverged"
+PRUNED = "pruned"  #: reason of a completed run that a search ended early: not a whole one
 LOST = "lost"  #: never written: said to run, but its process is gone
 STATES = (RUNNING, COMPLETED, INTERRUPTED, FAILED, DIVERGED)
 
