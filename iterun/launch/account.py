@@ -147,8 +147,11 @@ class Account:
 
     def repeat(self, job: JobRecord) -> str:
         """The line that does a job once more, by itself."""
-        words = ["iterun", *self._options, *self.sweep.flags, *job.overrides]
-        return shlex.join([*words, *self.own_hydra()])
+        return shlex.join(["iterun", *self.options(), *job.overrides, *self.own_hydra()])
+
+    def options(self) -> list[str]:
+        """What every line of this sweep's jobs begins with."""
+        return [*self._options, *self.sweep.flags]
 
     def own_hydra(self) -> list[str]:
         """Settings of Hydra's own node that a job by itself needs too."""

@@ -11,13 +11,12 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from iterun.launch.search import storage
+from iterun.store.schema import PRUNED
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from iterun.core.progress import IterationDone
-
-PRUNED = "pruned"  #: the reason of a run that was ended early, and an attribute of its trial
 
 
 class Early:

@@ -43,6 +43,13 @@ class Findings:
     best: Sequence[Found] = ()  #: one; with several metrics those that none beats in all
     lines: Sequence[str] = ()  #: that repeat each of `best`
 
+    @property
+    def ranked(self) -> list[Found]:
+        """Complete trials, best by the first metric first."""
+        sign = -1 if next(iter(self.metrics.values())) == "max" else 1
+        done = [trial for trial in self.trials if trial.state == "complete"]
+        return sorted(done, key=lambda trial: (sign * trial.values[0], trial.number))
+
     def count(self, state: str) -> int:
         """How many trials stand so."""
         return sum(trial.state == state for trial in self.trials)

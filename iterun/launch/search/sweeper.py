@@ -87,7 +87,7 @@ class OptunaSweeper(Sweeper):
         try:
             self._search(trials, settings["n_jobs"], settings["max_failure_rate"])
         finally:
-            found = findings(trials, self.task.sweep.flags)
+            found = findings(trials, self.account.options())
             self.account.is_search = bool(found.best)
             trials.note(**found.to_json())
             self.account.tell(events.StudyEnded(found, trials.folder))

@@ -8,9 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeGuard
 
 from iterun.errors import StoreError
-from iterun.launch.search.early import PRUNED
 from iterun.store.reader import RunView
-from iterun.store.schema import COMPLETED, INTERRUPTED, RUNNING
+from iterun.store.schema import COMPLETED, INTERRUPTED, PRUNED, RUNNING
 from iterun.store.sweeps import WAITING
 
 if TYPE_CHECKING:
