@@ -35,7 +35,7 @@ class Row:
         (self.id, self.system, self.family, self._state, self.created, self.stamp, seed,
          self.model, self.data) = columns  # fmt: skip
         self.seed = int(seed)
-        self._raw = body
+        self.raw = body  #: JSON
 
     @cached_property
     def path(self) -> Path:
@@ -46,7 +46,7 @@ class Row:
     @cached_property
     def body(self) -> dict[str, Any]:
         """What the run directory said when the index last looked."""
-        body: dict[str, Any] = decode(self._raw.encode())
+        body: dict[str, Any] = decode(self.raw.encode())
         return body
 
     @cached_property
