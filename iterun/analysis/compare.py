@@ -87,7 +87,7 @@ def _single(rows: Sequence[Row]) -> list[Setting]:
     return [
         settings.Setting(
             signature=row.signature, system=row.system, rows=[row],
-            label=of_row[id(row)].label, differing=of_row[id(row)].differing,
+            differing=of_row[id(row)].differing,
         )
         for row in rows
     ]  # fmt: skip

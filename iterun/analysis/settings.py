@@ -25,8 +25,12 @@ class Setting:
     signature: str
     system: str
     rows: list[Row]  #: in the order in which they came
-    label: str = ""  #: what tells it apart, as it would be typed: "sparsity=0.6 model=opt-125m"
     differing: dict[str, Any] = field(default_factory=dict)  #: its values where settings differ
+
+    @property
+    def label(self) -> str:
+        """What tells it apart, as it would be typed: "sparsity=0.6 model=opt-125m"."""
+        return label(self)
 
     @property
     def parameters(self) -> dict[str, Any]:
@@ -56,14 +60,13 @@ def group(rows: Iterable[Row]) -> list[Setting]:
 
 
 def _tell_apart(settings: Sequence[Setting]) -> None:
-    """Set what differs, and labels, among the settings of one system."""
+    """Set what differs among the settings of one system."""
     columns = [name for name in _COLUMNS if len({getattr(s.rows[0], name) for s in settings}) > 1]
     names = differing(setting.parameters for setting in settings)
     for setting in settings:
         first, parameters = setting.rows[0], setting.parameters
         setting.differing = {name: getattr(first, name) for name in columns}
         setting.differing |= {name: parameters[name] for name in names if name in parameters}
-        setting.label = label(setting)
 
 
 def label(setting: Setting) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import gc
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -9,11 +11,12 @@ from iterun.cli import picked
 from iterun.cli.console import Span, err, out
 from iterun.errors import ConfigError
 from iterun.store import filters, paths
+from iterun.store.bodies import read_bodies
 from iterun.store.index import Index
 from iterun.store.rows import row_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from iterun.analysis.baseline import Against
     from iterun.analysis.comparison import Comparison
@@ -69,7 +72,7 @@ def show(asked: Asked, *, outputs: str | None) -> None:
     """
     asked.check()
     folder = paths.outputs_root(outputs)
-    with Index(folder) as index:
+    with Index(folder) as index, _uncollected():
         runs, which = _runs(index, asked.words)
         if not runs:
             from iterun.cli.ls import say_none
@@ -79,10 +82,22 @@ def show(asked: Asked, *, outputs: str | None) -> None:
         found = _compared(asked, runs)
         if asked.baseline is not None:
             found.against = _against(index, asked, found, runs)
-    found.remarks += _on_tests(found)
-    figures = _figures(found) if asked.paper else []
-    _write(asked, found, figures)
+        found.remarks += _on_tests(found)
+        figures = _figures(found) if asked.paper else []
+        _write(asked, found, figures)
     _tell([which, *found.remarks] if which else found.remarks, index)
+
+
+@contextlib.contextmanager
+def _uncollected() -> Iterator[None]:
+    """Without the garbage collector: with 10,000 runs in memory it takes 0.13 s, for nothing."""
+    was = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was:
+            gc.enable()
 
 
 def _runs(index: Index, words: Sequence[str]) -> tuple[list[Picked], str]:
@@ -101,9 +116,11 @@ def _runs(index: Index, words: Sequence[str]) -> tuple[list[Picked], str]:
 def _compared(asked: Asked, runs: Sequence[Picked]) -> Comparison:
     from iterun.analysis.compare import compare
 
+    rows = [one.row for one in runs]
+    read_bodies(rows)
     is_machine = asked.csv or asked.json or asked.parquet is not None
     return compare(
-        [one.row for one in runs],
+        rows,
         metrics=[name.strip() for name in (asked.metrics or "").split(",") if name.strip()],
         at=asked.at,
         own={one.row.path: one.iteration for one in runs if one.iteration is not None},
