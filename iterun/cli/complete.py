@@ -114,6 +114,9 @@ def _of_command(
         yield from _runs(outputs)
         keys = ("stop", "checkpoint") if command == "resume" else ()
         yield from _hydra([], current) if current.startswith(keys) else _filters(current)
+    elif command in ("plot", "watch"):
+        yield from _runs(outputs)
+        yield from _filters(current)
     elif command == "fork":
         yield from _hydra(_task_of(rest[0], outputs), current) if rest else _runs(outputs)
     elif command == "completion" and not rest:

@@ -15,7 +15,7 @@ from iterun.cli.text import clean, wrap
 
 _CODES = {
     "bold": "1", "dim": "2", "good": "32", "warn": "33", "bad": "31", "accent": "36", "live": "34",
-    "head": "1;36", "alarm": "1;31",
+    "head": "1;36", "alarm": "1;31", "violet": "35",
 }  # fmt: skip
 _PLAIN = str.maketrans("…·━─→▁▂▃▄▅▆▇█", "~-#->_.-=+*#@")
 _WIDE = 200  #: cells of a line when nobody says how wide the reader's screen is
@@ -23,7 +23,7 @@ PROSE = 100  #: longest line of running text, cells
 
 
 class Span(NamedTuple):
-    """A piece of text and its style: bold, dim, good, warn, bad, accent, live, head or alarm."""
+    """A piece of text and its style, one of bold, dim, and the colours above."""
 
     text: str
     style: str = ""

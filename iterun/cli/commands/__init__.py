@@ -38,7 +38,11 @@ GROUPS: dict[str, dict[str, Command]] = {
         ),
         "diff": Command("A B", "two runs: settings, code, packages, first iteration that differs",
                         ("--patch", "--exit-code", "--json")),
-        "plot": Command("RUN… [METRIC…]", "curves in the terminal, or --out f.png"),
+        "plot": Command(
+            "[RUN|FILTER… METRIC…]", "curves, with bands over seeds; in the terminal, or --out f.png",
+            ("--metric", "--x", "--each", "--logx", "--logy", "--height", "--out", "--style",
+             "--size", "--json", "--csv"),
+        ),
         "watch": Command("[RUN]", "a run while it goes on, live"),
         "ui": Command("", "a screen to browse, filter, mark, plot and compare runs"),
         "report": Command(

@@ -1,0 +1,278 @@
+"""What a plot of runs shows: a panel a metric, a line a setting, a band over its seeds.
+
+The terminal, pictures and tables of the points draw the same lines.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from iterun.analysis import curves
+from iterun.analysis.numbers import count
+from iterun.analysis.settings import Setting, group
+from iterun.store.schema import COMPLETED
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from iterun.analysis.curves import Curve, Floats
+    from iterun.store.rows import Row
+
+ITERATION, SECONDS = "iteration", "seconds"
+
+
+@dataclass(kw_only=True)
+class Line:
+    """One line: a run, or the mean over the seeds of a setting; arrays are (iterations,) each."""
+
+    metric: str
+    label: str  #: what tells it apart from the other lines
+    group: str  #: what lines of one setting and metric share: a colour
+    runs: list[str]  #: ids
+    seeds: list[int]
+    i: NDArray[np.int64]
+    x: Floats
+    y: Floats  #: as recorded, also what isn't finite
+    low: Floats  #: of the 95 % interval; NaN where there is none
+    high: Floats
+    n: NDArray[np.int64]  #: seeds that recorded a value
+
+    @property
+    def has_band(self) -> bool:
+        """Whether it is a mean with an interval."""
+        return bool(np.isfinite(self.low).any())
+
+
+@dataclass
+class Panel:
+    """One measure: the metric, and other arms of it."""
+
+    metric: str
+    goal: str  #: "min" or "max" if it is the objective
+    lines: list[Line]
+
+
+@dataclass
+class Plot:
+    """All panels share the x axis and the lines' labels."""
+
+    x: str  #: "iteration", "seconds" since the beginning, or a metric
+    panels: list[Panel]
+    remarks: list[str] = field(default_factory=list)
+    log_x: bool = False
+    log_y: bool = False
+
+    @property
+    def labels(self) -> list[str]:
+        """Of all lines, each once."""
+        return list(dict.fromkeys(line.label for panel in self.panels for line in panel.lines))
+
+    @property
+    def groups(self) -> list[str]:
+        """Of all lines, each once."""
+        return list(dict.fromkeys(line.group for panel in self.panels for line in panel.lines))
+
+
+def plot(
+    rows: Sequence[Row],
+    metrics: Sequence[str] = (),
+    *,
+    x: str = ITERATION,
+    each: bool = False,
+    until: Mapping[str, int] | None = None,
+) -> Plot:
+    """Read what is to be drawn.
+
+    Args:
+        rows: the runs.
+        metrics: a panel each; none: the objective of each run, and its other arms.
+        x: `iteration`, `seconds` (since the beginning) or any recorded name.
+        each: a line for each run instead of the mean of the seeds.
+        until: the last iteration that is drawn, by run id.
+
+    Raises:
+        StoreError: a run's iterations can't be read.
+    """
+    wanted = [[name] for name in metrics] or _objectives(rows)
+    asked = [name for measure in wanted for name in measure]
+    x_name = {ITERATION: curves.ITERATION, SECONDS: curves.ELAPSED}.get(x, x)
+    remarks: list[str] = []
+    settings = sorted(group(rows), key=_by_what_differs)
+    if not each:
+        settings = _one_run_a_seed(settings, remarks)
+    read = {
+        row.path: _cut(curves.read(row, [*asked, x_name]), (until or {}).get(row.id))
+        for setting in settings
+        for row in setting.rows
+    }
+    drawn = _runs_of_lines(settings, each=each)
+    panels = []
+    for measure in wanted:
+        lines = []
+        for run_label, setting, of in drawn:
+            for name in measure:
+                line = _line(name, x_name, of, [read[row.path] for row in of])
+                line.label = _with_arm(run_label, name, measure, len(drawn))
+                line.group = _with_arm(setting, name, measure, len(drawn))
+                lines += [line] if len(line.i) else []
+        panels.append(Panel(measure[0], _goal(rows, measure[0]), lines))
+        remarks += _remarks(measure[0], lines, x_name)
+    return Plot(x, panels, list(dict.fromkeys(remarks)))
+
+
+def _runs_of_lines(
+    settings: Sequence[Setting], *, each: bool
+) -> list[tuple[str, str, Sequence[Row]]]:
+    """Of each line its label, its setting's, and the runs that it is the mean of."""
+    found: list[tuple[str, str, Sequence[Row]]] = []
+    for setting, name in zip(settings, _labels(settings), strict=True):
+        rows = sorted(setting.rows, key=lambda row: (row.seed, row.stamp))
+        if each and len(rows) > 1:
+            found += [(f"{name} seed {row.seed}", name, [row]) for row in rows]
+        else:
+            found.append((name, name, rows))
+    labels = [label for label, _, _ in found]
+    return [
+        (f"{label} ({of[0].id})" if labels.count(label) > 1 else label, name, of)
+        for label, name, of in found
+    ]
+
+
+def _by_what_differs(setting: Setting) -> tuple[object, ...]:
+    """Numbers by size, before texts."""
+    values = setting.differing.values()
+    return (
+        setting.system,
+        *((0, float(x), "") if isinstance(x, int | float) else (1, 0.0, str(x)) for x in values),
+    )
+
+
+def _objectives(rows: Sequence[Row]) -> list[list[str]]:
+    """The measures that runs are judged by: each the metric, and its arms."""
+    found: dict[str, list[str]] = {}
+    for row in rows:
+        metric = (row.objective or {}).get("metric")
+        if metric and metric not in found:
+            known = {*row.last} or {*curves.names([row])}
+            arms = [name for name in curves.arms(row, metric) if name in known]
+            found[metric] = [metric, *arms]
+    return list(found.values())
+
+
+def _goal(rows: Sequence[Row], metric: str) -> str:
+    goals = {
+        str(row.objective["goal"]) for row in rows
+        if row.objective and row.objective["metric"] == metric
+    }  # fmt: skip
+    return goals.pop() if len(goals) == 1 else ""
+
+
+def _one_run_a_seed(settings: Sequence[Setting], remarks: list[str]) -> list[Setting]:
+    """A seed that ran twice is one seed: counted twice, it would make the interval too narrow."""
+    kept = []
+    for setting in settings:
+        of_seed: dict[int, Row] = {}
+        for row in setting.rows:
+            known = of_seed.setdefault(row.seed, row)
+            better = (row.state == COMPLETED, row.stamp) > (known.state == COMPLETED, known.stamp)
+            of_seed[row.seed] = row if better else known
+        kept.append(replace(setting, rows=list(of_seed.values())))
+    if (left := sum(len(s.rows) for s in settings) - sum(len(s.rows) for s in kept)) > 0:
+        remarks.append(
+            f"{count(left, 'run')} left out: the same setting and seed as another; "
+            "the newest that was completed counts"
+        )
+    return kept
+
+
+def _cut(curve: Curve, last: int | None) -> Curve:
+    if last is None:
+        return curve
+    has = curve.i <= last
+    return replace(
+        curve, i=curve.i[has], seconds=curve.seconds[has],
+        values={name: values[has] for name, values in curve.values.items()},
+        recorded={name: values[has] for name, values in curve.recorded.items()},
+    )  # fmt: skip
+
+
+def _labels(settings: Sequence[Setting]) -> list[str]:
+    """What tells the settings apart, with the system where there are several."""
+    several = len({setting.system for setting in settings}) > 1
+    return [
+        f"{setting.system} {setting.label}" if several and setting.label != setting.system
+        else setting.label
+        for setting in settings
+    ]  # fmt: skip
+
+
+def _with_arm(label: str, name: str, measure: Sequence[str], n_groups: int) -> str:
+    if len(measure) == 1:
+        return label
+    return f"{label} {name}" if n_groups > 1 else name
+
+
+def _line(metric: str, x: str, rows: Sequence[Row], of: Sequence[Curve]) -> Line:
+    band = curves.band(of, metric)
+    at = band.i.astype(np.float64)
+    if x != curves.ITERATION:
+        across = curves.band(of, x)
+        place = np.searchsorted(across.i, band.i)
+        there = np.append(across.i, -1)[place] == band.i
+        at = np.where(there, np.append(across.mean, np.nan)[place], np.nan)
+    return Line(
+        metric=metric, label="", group="",
+        runs=[row.id for row in rows], seeds=[row.seed for row in rows],
+        i=band.i, x=at, y=band.mean, low=band.low, high=band.high, n=band.n,
+    )  # fmt: skip
+
+
+def _remarks(metric: str, lines: Sequence[Line], x: str) -> list[str]:
+    remarks = []
+    if gaps := sum(int((~np.isfinite(line.y)).sum()) for line in lines):
+        remarks.append(f"{metric} is not finite at {count(gaps, 'point')}: gaps there")
+    if x != curves.ITERATION and (lost := sum(int(np.isnan(line.x).sum()) for line in lines)):
+        remarks.append(f"{count(lost, 'point')} of {metric} left out: {x} isn't recorded there")
+    if any(len(line.runs) > 1 for line in lines):
+        remarks.append("bands: mean over seeds and its 95 % bootstrap interval")
+        if x != curves.ITERATION:
+            remarks.append("each point stands at the mean over seeds, by iteration, on the x axis")
+    for line in lines:
+        if len(line.n) and line.n.min() < len(line.runs):
+            remarks.append(
+                f"{line.label}: not all {len(line.runs)} seeds have every iteration; "
+                "the mean is over those that do"
+            )
+    return remarks
+
+
+def on_log_axes(drawn: Plot, *, x: bool, y: bool) -> Plot:
+    """The plot with what can't stand on a logarithmic axis left out, and said."""
+    if not (x or y):
+        return drawn
+    remarks = list(drawn.remarks)
+    panels = []
+    for panel in drawn.panels:
+        lines = []
+        lost = 0
+        for line in panel.lines:
+            bad = (x & (line.x <= 0)) | (y & (line.y <= 0))
+            lost += int(bad.sum())
+            low = np.where(y & (line.low <= 0), np.nan, line.low)
+            keep = ~bad
+            lines.append(
+                replace(line, i=line.i[keep], x=line.x[keep], y=line.y[keep], low=low[keep],
+                        high=line.high[keep], n=line.n[keep])
+            )  # fmt: skip
+        panels.append(replace(panel, lines=lines))
+        if lost:
+            remarks.append(
+                f"{count(lost, 'point')} of {panel.metric} left out: a logarithmic axis has no "
+                "room for values of 0 and below"
+            )
+    return replace(drawn, panels=panels, remarks=remarks, log_x=x, log_y=y)
