@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Any
 from iterun.core import resume, runner
 from iterun.core.job import Job
 from iterun.core.procedure import Procedure
+from iterun.errors import IterunError
 from iterun.store import paths
 from iterun.store.schema import RunRecord
 from iterun.types import Placement
@@ -90,6 +91,8 @@ def killed_once(directory: Path, steps: int, after: float) -> int | None:
         status = 1
         try:
             status = attempt(directory, steps)
+        except IterunError as error:
+            sys.stderr.write(f"{error}\n")
         finally:
             os._exit(status)
     killer = threading.Timer(after, os.kill, (pid, signal.SIGKILL))
@@ -131,8 +134,9 @@ def main() -> int:
     moments, seen = random.Random(asked.seed), set[str]()
     directory, kills, steps = folder / "killed", 0, 100_000
     while kills < asked.kills:
-        if killed_once(directory, steps, moments.uniform(0.0, SLOWEST)) is not None:
-            sys.stderr.write("the attempt ended by itself before it was killed\n")
+        status = killed_once(directory, steps, moments.uniform(0.0, SLOWEST))
+        if status is not None:
+            sys.stderr.write(f"attempt {kills + 1} ended by itself, with exit status {status}\n")
             return 1
         kills += 1
         if not (directory / paths.RUN).exists():

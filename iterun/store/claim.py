@@ -7,6 +7,7 @@ process can create (O_EXCL), on NFS too; it names that process, and goes once st
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+#: what a file system says that knows no hard links
+_NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK, errno.EACCES, errno.EXDEV}
 #: what is written before run.json makes the folder a run
 _BEFORE_RUN = {paths.ITERATIONS, paths.PATCH, paths.CONFIG, paths.STATUS}
 
@@ -45,6 +48,12 @@ def take_new(directory: Path) -> None:
             f"{directory} is in use already: it holds {', '.join(others[:3]) or 'a run'}",
             hint="name another folder with hydra.run.dir=FOLDER, or remove this one",
         ) from None
+
+
+def is_left(directory: Path) -> bool:
+    """Whether a folder holds only what a run left that was killed before it was one."""
+    names = sorted({*os.listdir(directory)} - {paths.HYDRA})
+    return not names or _is_abandoned(directory, names)
 
 
 def _is_abandoned(directory: Path, names: list[str]) -> bool:
@@ -118,15 +127,39 @@ def _status(directory: Path) -> Status:
 
 
 def _claim(directory: Path, attempt: int) -> Status | None:
-    """Claim an attempt; None if it is ours, else who has it."""
+    """Claim an attempt; None if it is ours, else who has it.
+
+    The claim appears with its content in it, so that a process that is killed here leaves none.
+    """
     claim = directory / f"{paths.CLAIM}{attempt}"
+    own = encode(process.own_status(RUNNING, attempt=attempt).to_json())
+    part = directory / f"{paths.PART}claim-{attempt}-{os.getpid()}"
+    try:
+        part.write_bytes(own)
+        os.link(part, claim)
+    except FileExistsError:
+        return _holder(claim)
+    except FileNotFoundError:  # the winner of this moment has cleaned the directory
+        if not directory.exists():
+            raise
+        return _claim(directory, attempt)
+    except OSError as error:
+        if error.errno not in _NO_LINKS:
+            raise
+        return _claim_slowly(claim, own)
+    finally:
+        part.unlink(missing_ok=True)
+    return None
+
+
+def _claim_slowly(claim: Path, own: bytes) -> Status | None:
+    """As `_claim`, on a file system without hard links."""
     try:
         fd = os.open(claim, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
     except FileExistsError:
         return _holder(claim)
     try:
-        own = process.own_status(RUNNING, attempt=attempt)
-        os.write(fd, encode(own.to_json()))
+        os.write(fd, own)
     except OSError:  # a full disk: an empty claim would keep the next resume out
         claim.unlink(missing_ok=True)
         raise

@@ -1,3 +1,4 @@
+import errno
 import os
 import signal
 from dataclasses import replace
@@ -7,7 +8,7 @@ from conftest import RECORD
 
 from iterun.errors import StoreError
 from iterun.store.reader import RunView
-from iterun.store.schema import Status, encode
+from iterun.store.schema import Status, decode, encode
 from iterun.store.writer import RunWriter
 
 
@@ -81,6 +82,34 @@ def test_a_claim_whose_holder_died_hinders_nobody(make, child):
 def test_a_claim_that_is_just_being_written_is_respected(make):
     directory = make("aa11", state="interrupted")
     (directory / ".claim-2").touch()
+
+    with pytest.raises(StoreError, match="is being written"):
+        RunWriter.reopen(directory)
+
+
+def test_a_claim_is_never_there_without_its_content(make, monkeypatch):
+    directory, seen = make("aa11", state="interrupted"), []
+    link = os.link
+
+    def watched(part, claim):
+        link(part, claim)
+        seen.append(Status.from_json(decode(claim.read_bytes())).pid)
+
+    monkeypatch.setattr(os, "link", watched)
+    RunWriter.reopen(directory).close()
+
+    assert seen == [os.getpid()]
+    assert not list(directory.glob(".*-*"))
+
+
+def test_a_file_system_without_hard_links_knows_claims_too(make, child, monkeypatch):
+    def refuse(*_):
+        raise OSError(errno.EPERM, "no links here")
+
+    monkeypatch.setattr(os, "link", refuse)
+    directory = make("aa11", state="interrupted")
+    RunWriter.reopen(directory).close()
+    (directory / ".claim-3").touch()
 
     with pytest.raises(StoreError, match="is being written"):
         RunWriter.reopen(directory)
