@@ -107,7 +107,7 @@ def _of_command(
         yield from _filters(current)
     elif command == "show" and not rest:
         yield from _systems() if current.startswith("task=") else _runs(outputs)
-    elif command in ("tag", "rm", "gc") or (command == "note" and not rest):
+    elif command in ("tag", "rm", "gc", "export") or (command == "note" and not rest):
         yield from (() if current.startswith("+") else _runs(outputs))
         yield from _filters(current) if command != "note" else ()
     elif command in ("resume", "verify", "tree"):

@@ -41,7 +41,7 @@ def _write_csv(screen: Screen, rows: Sequence[Row]) -> None:
     import csv
     import io
 
-    table = [_flat(row) for row in rows]
+    table = [flat(row) for row in rows]
     names = list(dict.fromkeys([*COLUMNS, *(name for line in table for name in line)]))
     text = io.StringIO()
     writer = csv.DictWriter(text, names, lineterminator="\n")
@@ -53,7 +53,7 @@ def _write_csv(screen: Screen, rows: Sequence[Row]) -> None:
     screen.raw(written)
 
 
-def _flat(row: Row) -> dict[str, Any]:
+def flat(row: Row) -> dict[str, Any]:
     """One level: task.lr, metrics.acc, result.acc, cost.ms, best, best_i."""
     flat = {name: row.get(name) for name in COLUMNS}
     flat["tags"] = " ".join(row.tags)

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from iterun.core.progress import Event, Listener
     from iterun.trackers.process import Process
 
+SOON = 1.0  # seconds of waiting that need no word
 ASK_EVERY = 2.0  # seconds between two looks for what a tool has to say
 
 
@@ -128,14 +129,28 @@ class Mirrored:
             one.end()
         began = time.monotonic()
         for one in list(self._at_work):
-            left = max(0.0, began + one.tracker.wait - time.monotonic())
+            left = began + one.tracker.wait - time.monotonic()
             try:
-                self._take(one, one.answers.get(timeout=left))
+                self._take(one, self._waited_for(one, max(0.0, left)))
             except queue.Empty:
                 late = f"it has not written everything {one.tracker.wait:g} s after the run's end"
                 self._take(one, {"failed": late})
             except KeyboardInterrupt:  # the user waits no longer
                 self._take(one, {"failed": "it was not waited for"})
+
+    def _waited_for(self, one: Process, left: float) -> Mapping[str, Any]:
+        """The answer of a tool; that it takes time is said.
+
+        Raises:
+            queue.Empty: there is none after `left` seconds.
+        """
+        with contextlib.suppress(queue.Empty):
+            return one.answers.get(timeout=min(left, SOON))
+        if left > SOON:
+            self._listener(
+                Remark(f"{one.tracker.tool} is still writing: at most {left:.0f} s, or Ctrl-C")
+            )
+        return one.answers.get(timeout=max(0.0, left - SOON))
 
     def _take(self, one: Process, answer: Mapping[str, Any]) -> None:
         """The one answer that a tool gives for a run."""

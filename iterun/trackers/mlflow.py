@@ -7,6 +7,7 @@ Names that MLflow refuses are mapped, fd@4 to fd_at_4; the tag `iterun.name.fd_a
 
 from __future__ import annotations
 
+import shlex
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -120,7 +121,7 @@ class Mlflow(Tracker):
 
     def look(self) -> str:
         """How to look at it."""
-        return f"mlflow ui --backend-store-uri {self._address}"
+        return f"mlflow ui --backend-store-uri {shlex.quote(self._address)}"
 
     @property
     def _address(self) -> str:

@@ -44,6 +44,7 @@ class Server:
         self._answer = answer
         self._tracker: Tracker | None = None
         self._follower: Follower | None = None
+        self._fault: Exception | None = None
 
     def serve(self, commands: queue.Queue[Command | None]) -> None:
         """Until None comes."""
@@ -63,9 +64,7 @@ class Server:
 
     def _do(self, command: Command) -> None:
         if "tracker" in command:
-            module, _, name = command["tracker"].rpartition(".")
-            self._tracker = getattr(import_module(module), name)(**command["settings"])
-            import_module(self._tracker.package)  # while the run still loads its model
+            self._prepare(command["tracker"], command["settings"])
         elif "follow" in command:
             os.nice(_NICE)
             self._follower = Follower(self._known(), Path(command["follow"]))
@@ -80,9 +79,19 @@ class Server:
         else:
             self._follower.catch_up()
 
+    def _prepare(self, target: str, settings: Command) -> None:
+        """Import the tool, while the run still loads its model; what fails is told when used."""
+        module, _, name = target.rpartition(".")
+        try:
+            self._tracker = getattr(import_module(module), name)(**settings)
+            import_module(self._tracker.package)
+        except Exception as error:  # noqa: BLE001  # a foreign package may raise anything
+            self._fault = error
+
     def _known(self) -> Tracker:
-        if self._tracker is None:
-            raise ValueError("no tracker was named")
+        if self._fault is not None:
+            raise self._fault
+        assert self._tracker is not None
         return self._tracker
 
 

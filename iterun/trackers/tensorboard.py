@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import struct
 from dataclasses import dataclass
 from pathlib import Path
@@ -107,7 +108,7 @@ class Tensorboard(Tracker):
 
     def look(self) -> str:
         """How to look at it."""
-        return f"tensorboard --logdir {self.place}"
+        return f"tensorboard --logdir {shlex.quote(str(self.place))}"
 
     def _describe(self, run: Row) -> None:
         """Parameters for the HPARAMS tab, seeds of one setting as one group; the rest as a text."""

@@ -6,6 +6,7 @@ directly, in whole batches with the recorded times; no server is started.
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -72,7 +73,8 @@ class Trackio(Tracker):
 
     def look(self) -> str:
         """How to look at it."""
-        return f"{_FOLDER}={self.place} trackio show --project {self.project}"
+        place, project = shlex.quote(str(self.place)), shlex.quote(self.project)
+        return f"{_FOLDER}={place} trackio show --project {project}"
 
     def _log(self, rows: list[dict[str, Any]], steps: list[int], times: list[float]) -> None:
         self._storage.bulk_log(

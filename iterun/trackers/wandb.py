@@ -7,6 +7,7 @@ WANDB_API_KEY or `wandb login`.
 
 from __future__ import annotations
 
+import shlex
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -87,7 +88,7 @@ class Wandb(Tracker):
 
     def look(self) -> str:
         """How to look at it."""
-        return f"wandb sync {self.place}/wandb/offline-run-*"
+        return f"wandb sync {shlex.quote(str(self.place))}/wandb/offline-run-*"
 
     @property
     def _resume(self) -> Literal["allow"] | None:

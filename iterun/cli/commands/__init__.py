@@ -74,7 +74,10 @@ GROUPS: dict[str, dict[str, Command]] = {
             "[RUN|FILTER…]", "free space: checkpoints by retention, orphaned files, the trash",
             ("--dry-run", "--dropped", "--trash", "--yes", "--json"),
         ),
-        "export": Command("RUN|FILTER…", "to csv, parquet, tensorboard, mlflow, wandb, trackio"),
+        "export": Command(
+            "RUN|FILTER…", "to csv, parquet, tensorboard, mlflow, wandb, trackio",
+            ("--to", "--out", "--what", "--json"),
+        ),
     },
     "This machine": {
         "doctor": Command(
