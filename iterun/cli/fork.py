@@ -6,8 +6,8 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from iterun.analysis.lineage import change
 from iterun.cli.console import Screen, Span, err, out
-from iterun.cli.figures import setting
 from iterun.cli.run import Displays
 from iterun.cli.tables import facts
 from iterun.errors import ConfigError, IterunError
@@ -78,13 +78,6 @@ def describe(screen: Screen, fork: Fork) -> None:
     facts(screen, [(key, change(pair)) for key, pair in fork.changes.items()])
     if not fork.changes:
         screen.line(Span("  nothing changes", "dim"))
-
-
-def change(pair: Any) -> str:
-    """[old, new] as "old → new"; whatever else stands there as it is."""
-    if not isinstance(pair, list) or len(pair) != 2:
-        return setting(pair)
-    return f"{setting(pair[0])} → {setting(pair[1])}"
 
 
 def _split(words: Sequence[str]) -> tuple[str, list[str]]:

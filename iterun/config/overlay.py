@@ -176,7 +176,7 @@ def _composed(
     except ConfigError as error:
         found.append(error)
     else:
-        return {node: plain[node] for node in nodes}
+        return {node: plain.get(node) for node in nodes}
     return {}
 
 

@@ -39,7 +39,7 @@ GROUPS: dict[str, dict[str, Command]] = {
         "diff": Command("A B", "two runs: settings, code, packages, first iteration that differs",
                         ("--patch", "--exit-code", "--json")),
         "plot": Command(
-            "[RUN|FILTER… METRIC…]", "curves, with bands over seeds; in the terminal, or --out f.png",
+            "RUN|FILTER… [METRIC…]", "curves, bands over seeds; in the terminal, or --out f.png",
             ("--metric", "--x", "--each", "--logx", "--logy", "--height", "--out", "--style",
              "--size", "--json", "--csv"),
         ),
@@ -59,7 +59,7 @@ GROUPS: dict[str, dict[str, Command]] = {
             "RUN@7 KEY=VALUE…", "branch off at an iteration with other settings",
             ("--multirun", "--config-dir", "--quiet", "--json"),
         ),
-        "tree": Command("[RUN|FILTER…]", "which run came from which"),
+        "tree": Command("[RUN|FILTER…]", "which run came from which", ("--json",)),
         "verify": Command("RUN", "run it again and say where, if at all, it differs, and why"),
         "select": Command("FILTER…", "the best setting of a sweep, evaluated on fresh seeds"),
     },
