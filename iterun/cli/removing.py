@@ -210,7 +210,8 @@ def _about(path: Path) -> dict[str, Any]:
     row = _row(path)
     if row is None:
         return {"id": path.name}
-    return {"id": row.id, "system": row.system, "note": row.note or ""}
+    return {"id": row.id, "system": row.system, "note": row.note or "",
+            "sweep": str(row.get("sweep") or "")}  # fmt: skip
 
 
 def _row(path: Path) -> Row | None:

@@ -142,22 +142,33 @@ def collect(run_dir: Path) -> int:
     Raises:
         StoreError: a checkpoint can't be read: nobody knows what it needs, so nothing is removed.
     """
-    used: set[str] = set()
-    for i in available(run_dir):
-        used.update(blobs(run_dir, i))
-        used.update(ref.sha256 for ref in references(run_dir, i))
+    used = set[str]().union(*(contents(run_dir, i) for i in available(run_dir)))
     freed = 0
+    for path in stored(run_dir):
+        if path.name.removesuffix(".safetensors") not in used:
+            freed += path.lstat().st_size
+            with disk.disk_errors(path):
+                path.unlink()
+    return freed
+
+
+def stored(run_dir: Path) -> Iterator[Path]:
+    """What lies there by its content: blobs, and artifacts put aside; nothing behind a link."""
     for folder in (
         run_dir / paths.CHECKPOINTS / paths.BLOBS,
         run_dir / paths.ARTIFACTS / paths.KEPT,
     ):
         linked = folder.is_symlink() or folder.parent.is_symlink()
-        for path in folder.glob("*") if folder.is_dir() and not linked else ():
-            if path.name.removesuffix(".safetensors") not in used:
-                freed += path.lstat().st_size
-                with disk.disk_errors(path):
-                    path.unlink()
-    return freed
+        yield from sorted(folder.glob("*")) if folder.is_dir() and not linked else ()
+
+
+def contents(run_dir: Path, i: int) -> set[str]:
+    """The hashes of blobs and artifacts that checkpoint i refers to.
+
+    Raises:
+        StoreError: there is no such checkpoint, or it can't be read.
+    """
+    return blobs(run_dir, i) | {ref.sha256 for ref in references(run_dir, i)}
 
 
 def references(run_dir: Path, i: int) -> list[Ref]:

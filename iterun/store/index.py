@@ -110,6 +110,16 @@ class Index:
             return path, iteration
         return self._use(lambda db: self._by_name(db, run)), iteration
 
+    def no_runs(self) -> list[Path]:
+        """Folders in a run's place that hold none: being made this moment, abandoned, foreign."""
+        query = "SELECT path FROM run WHERE body IS NULL AND error IS NULL ORDER BY path"
+        return self._use(lambda db: [self.outputs / path for (path,) in db.execute(query)])
+
+    def sweeps(self) -> set[str]:
+        """The ids of all sweeps that a run belongs to."""
+        query = "SELECT DISTINCT json_extract(body, '$.sweep.id') FROM run WHERE body NOTNULL"
+        return self._use(lambda db: {str(id) for (id,) in db.execute(query) if id is not None})
+
     def forks(self, run: str) -> list[Row]:
         """The runs that were forked off the run of this id, newest first."""
 

@@ -37,6 +37,7 @@ class TrashRecord(Record):
     id: str = ""
     system: str = ""
     note: str = ""
+    sweep: str = ""  #: the id of the one that it belongs to
 
 
 @dataclass(frozen=True)

@@ -5,14 +5,18 @@ import os
 import pty
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import RECORD
 
+from iterun.store.schema import RunRecord
 from iterun.store.writer import RunWriter
+
+RECORD = RunRecord(
+    id="live", system="prune/perp", family="prune", signature="5e1f", seed=1,
+    created="2026-11-24T10:15:00+01:00", objective={"metric": "ppl", "goal": "min"},
+)  # fmt: skip
 
 
 def ids(answer: Any) -> list[str]:
@@ -79,8 +83,7 @@ def test_purging_deletes_by_age_and_name(iterun: Any, runs: Any, tmp_path: Path)
 @pytest.fixture
 def live(tmp_path: Path) -> Any:
     directory = tmp_path / "outputs" / "prune" / "perp" / "20261124-101500-opt-mini-live"
-    record = replace(RECORD, id="live")
-    with RunWriter.create(directory, record=record, config={}) as writer:
+    with RunWriter.create(directory, record=RECORD, config={}) as writer:
         yield writer
 
 
