@@ -130,11 +130,11 @@ class RunView:
             found += [path for path in visible if stat.S_ISREG(path.lstat().st_mode)]
         return sorted(found)
 
-    def log(self) -> str:
-        """log.txt, its last 64 MiB; empty if nothing was logged."""
+    def log(self, most: int = LARGEST_FILE) -> str:
+        """log.txt, its last `most` bytes; empty if nothing was logged."""
         try:
             with open(self._open(paths.LOG, LARGEST_LOG)[0], "rb") as file:
-                file.seek(max(0, file.seek(0, os.SEEK_END) - LARGEST_FILE))
+                file.seek(max(0, file.seek(0, os.SEEK_END) - most))
                 return file.read().decode(errors="replace")
         except StoreError as error:
             if not isinstance(error.__cause__, FileNotFoundError):
