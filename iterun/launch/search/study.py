@@ -163,11 +163,11 @@ class Trials:
         self._set(number, RUNS, list(runs))
         self.study.tell(number, state=optuna().trial.TrialState.FAIL)
 
-    def failed_share(self) -> float:
-        """How many of the trials that are over failed."""
+    def failures(self) -> tuple[int, int]:
+        """How many trials are over, and how many of them failed."""
         states = optuna().trial.TrialState
         over = [t for t in self._all() if t.state.is_finished() and not t.user_attrs.get(LOST)]
-        return sum(t.state == states.FAIL for t in over) / len(over) if over else 0.0
+        return len(over), sum(t.state == states.FAIL for t in over)
 
     def every(self) -> list[FrozenTrial]:
         """Every trial, by number."""

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
     from iterun.launch.account import Account
     from iterun.store.sweeps import JobRecord
+_ENOUGH = 5  #: trials before their failures are weighed
 
 
 class OptunaSweeper(Sweeper):
@@ -55,10 +56,11 @@ class OptunaSweeper(Sweeper):
         self.task = task_function
         self.hydra_context = hydra_context
         self.config = config
-        self.launcher: Any = Plugins.instance().instantiate_launcher(
+        launcher: Any = Plugins.instance().instantiate_launcher(
             hydra_context=hydra_context, task_function=task_function, config=config
         )
-        self.launcher.refuses_all = False  # one that isn't ours doesn't look at it
+        launcher.refuses_all = False  # one that isn't ours doesn't look at it
+        self.launcher = launcher
 
     @property
     def account(self) -> Account:
@@ -117,7 +119,7 @@ class OptunaSweeper(Sweeper):
         return plain
 
     def _checked(self, space: Space) -> Mapping[str, Any] | None:
-        """Check one job of the space, and each choice of a group; the objective, if all have one.
+        """Check a job from the middle of the space, and each choice; the objective, if all have one.
 
         Raises:
             ConfigError: what is wrong with every trial, or with one of the choices.
@@ -126,7 +128,7 @@ class OptunaSweeper(Sweeper):
         points = [usual] + [
             usual | {key: text}
             for key, d in space.dimensions.items()
-            if isinstance(d, OneOf) and "." not in key
+            if isinstance(d, OneOf)
             for text in d.texts[1:]
         ]
         sweep = self.task.sweep
@@ -191,7 +193,8 @@ class OptunaSweeper(Sweeper):
         while missing := trials.missing():
             asked = [trials.ask().number for _ in range(min(missing, n_jobs))]
             self._do(trials, asked)
-            if trials.failed_share() > max_failure_rate:
+            over, failed = trials.failures()
+            if over >= _ENOUGH and failed > max_failure_rate * over:
                 self._say(
                     f"more than {max_failure_rate:.0%} of the trials failed "
                     f"(hydra.sweeper.max_failure_rate={max_failure_rate}): the search ends here"
@@ -207,6 +210,7 @@ class OptunaSweeper(Sweeper):
                     for number in batch
                     for line in trials.space.lines(trials.every()[number].params)
                 ]
+                assert self.launcher is not None
                 self.launcher.launch(lines, initial_job_idx=trials.jobs(batch[0])[0])
         finally:  # a signal ends the sweep here, and what is done is done
             for number in numbers:

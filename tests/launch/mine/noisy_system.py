@@ -1,5 +1,7 @@
 """A system whose score is a smooth function of two settings, seen through noise of the seed's."""
 
+import os
+import signal
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
@@ -33,9 +35,19 @@ class Noisy(Procedure):
         return self.steps
 
     def step(self, i: int) -> dict[str, float]:
+        if i == 3:
+            _count_down_to_a_kill()
         if self.ruin_above is not None and self.x > self.ruin_above:
             raise DivergedError("x is too large", hint="as in task.x=0.3")
         return {"score": self.end + 1 / i - 1 / self.steps, "spent": self.x + self.y}
 
     def result(self) -> dict[str, Any]:
         return {"truth": self.truth}
+
+
+def _count_down_to_a_kill() -> None:
+    """In a process with NOISY_KILL=N: die in the third look of the Nth run."""
+    if (left := os.environ.get("NOISY_KILL")) is not None:
+        os.environ["NOISY_KILL"] = str(int(left) - 1)
+        if left == "1":
+            os.kill(os.getpid(), signal.SIGKILL)
