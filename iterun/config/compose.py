@@ -96,19 +96,27 @@ def to_plain(config: DictConfig) -> dict[str, Any]:
     Raises:
         ConfigError: an interpolation that leads nowhere.
     """
-    from omegaconf import OmegaConf
     from omegaconf.errors import OmegaConfBaseException
 
     try:
-        plain = OmegaConf.to_container(config, resolve=True)
+        plain = {key: _plain(config, str(key)) for key in config if key != "hydra"}
     except OmegaConfBaseException as error:
         raise ConfigError(
             f"{getattr(error, 'full_key', None) or 'the config'} can't be resolved: "
             + str(error).strip().partition("\n")[0],
             hint="`iterun ... --cfg job` shows the config as it is written",
         ) from error
-    assert isinstance(plain, dict)
-    return dict.fromkeys(KEYS) | {str(key): value for key, value in plain.items() if key != "hydra"}
+    return dict.fromkeys(KEYS) | {str(key): value for key, value in plain.items()}
+
+
+def _plain(config: DictConfig, key: str) -> Any:
+    """One node, resolved; Hydra's own beside it would take most of the time."""
+    from omegaconf import OmegaConf
+
+    if OmegaConf.is_missing(config, key):
+        return "???"
+    value = config[key]
+    return OmegaConf.to_container(value, resolve=True) if OmegaConf.is_config(value) else value
 
 
 def _folder(option: str, name: str) -> str:

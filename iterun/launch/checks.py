@@ -42,15 +42,17 @@ def check_all(sweep: Sweep, jobs: Sequence[Asked]) -> Mapping[str, Any] | None:
 
 
 def _checked(sweep: Sweep, job: Asked, loader: QuickLoader) -> Any:
+    overrides = [*sweep.hydra, *job.overrides]
     try:
-        config = composed(sweep, job, loader)
+        config, choices = loader.settings(sweep.config_name, overrides)
+        plain = settings(config, choices.get("task"))
     except EXPLAINED as error:
-        overrides = [*sweep.hydra, *job.overrides]
         name = sweep.config_name
         raise explain(error, overrides, loader, name, RunMode.RUN) from error
-    experiment = config.hydra.runtime.choices.get("experiment")
-    plain = settings(config)
-    checked(plain, experiment=experiment, extra=sweep.extra)
+    except ConfigError:  # an interpolation of Hydra's own node
+        config = composed(sweep, job, loader)
+        plain, choices = settings(config), config.hydra.runtime.choices
+    checked(plain, experiment=choices.get("experiment"), extra=sweep.extra)
     return plain["task"].get("objective")
 
 

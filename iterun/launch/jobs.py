@@ -91,17 +91,16 @@ def composed(sweep: Sweep, job: Asked, loader: QuickLoader) -> DictConfig:
     from omegaconf import OmegaConf, open_dict, read_write
 
     config = loader.job_config(sweep.config_name, [*sweep.hydra, *job.overrides])
+    HydraConfig.instance().cfg = config  # type: ignore[assignment]  # set_config copies it: 5 ms
     OmegaConf.get_cache(config)["iterun"] = {"sweep": sweep.folder, "stamp": sweep.stamp}
     with read_write(config.hydra), open_dict(config.hydra):
         config.hydra.job.id = str(job.number)
         config.hydra.job.num = job.number
-        HydraConfig.instance().set_config(config)
         if str(config.hydra.sweep.dir) != sweep.folder:
             config.hydra.sweep.dir = sweep.folder  # the user's own, with the time in it
     directory = os.path.join(sweep.folder, str(config.hydra.sweep.subdir))
     with read_write(config.hydra.runtime), open_dict(config.hydra.runtime):
         config.hydra.runtime.output_dir = os.path.abspath(directory)
-    HydraConfig.instance().set_config(config)
     return config
 
 

@@ -7,13 +7,14 @@ code, and what that refuses is composed in full, so that the result and the erro
 from __future__ import annotations
 
 import copy
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hydra._internal.config_loader_impl import ConfigLoaderImpl, get_overrides_dirname
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
 from hydra.types import RunMode
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, OmegaConf, flag_override
 from omegaconf.errors import OmegaConfBaseException
 
 if TYPE_CHECKING:
@@ -23,8 +24,18 @@ if TYPE_CHECKING:
     from hydra.core.config_search_path import ConfigSearchPath
     from hydra.core.override_parser.types import Override
 
+Choices = Mapping[str, Any]
+
 _MOST_BASES = 64  # sets of choices kept; 200 kB each
 _MOST_PARSED = 10_000
+
+
+class _Parts(NamedTuple):
+    """Settings, by what is to be done with them."""
+
+    fixed: tuple[str, ...]  #: choose files, or are Hydra's own
+    values: list[Override]  #: to be laid over
+    of_task: list[Override]  #: all that are not Hydra's own
 
 
 class QuickLoader(ConfigLoaderImpl):
@@ -33,6 +44,7 @@ class QuickLoader(ConfigLoaderImpl):
     def __init__(self, config_search_path: ConfigSearchPath) -> None:
         super().__init__(config_search_path)
         self._bases: dict[tuple[str | None, tuple[str, ...]], DictConfig] = {}
+        self._bares: dict[tuple[str | None, tuple[str, ...]], DictConfig] = {}
         self._repositories: dict[tuple[str | None, tuple[str, ...]], CachingConfigRepository] = {}
         self._parsed: dict[str, Override] = {}
 
@@ -58,21 +70,57 @@ class QuickLoader(ConfigLoaderImpl):
         except (HydraException, OmegaConfBaseException):
             return self.load_configuration(name, list(overrides), RunMode.RUN)
 
+    def settings(self, name: str | None, overrides: Sequence[str]) -> tuple[DictConfig, Choices]:
+        """As `job_config`, but without Hydra's own node, which is the larger part.
+
+        Returns:
+            The config, and what was chosen of each group.
+        """
+        try:
+            parts = self._parts(name, overrides)
+            config: DictConfig = copy.deepcopy(self._bare(name, parts.fixed))
+            self._apply_overrides_to_config(parts.values, config)
+            choices = self._base(name, parts.fixed).hydra.runtime.choices
+        except (HydraException, OmegaConfBaseException):
+            config = self.load_configuration(name, list(overrides), RunMode.RUN)
+            choices = config.hydra.runtime.choices
+        return config, choices
+
     def _laid_over(self, name: str | None, overrides: Sequence[str]) -> DictConfig:
-        parsed = [self._parse(text) for text in overrides]
-        pairs = list(zip(overrides, parsed, strict=True))
-        repository = self._repository(name, tuple(text for text, it in pairs if _is_hydras(it)))
-        fixed = tuple(text for text, it in pairs if not _is_value(it, repository))
-        values = [it for it in parsed if _is_value(it, repository)]
-        config: DictConfig = copy.deepcopy(self._base(name, fixed))
-        self._apply_overrides_to_config(values, config)
-        of_task = [it for it in parsed if not _is_hydras(it)]
-        config.hydra.overrides.task = [it.input_line for it in of_task]
+        parts = self._parts(name, overrides)
+        config: DictConfig = copy.deepcopy(self._base(name, parts.fixed))
+        self._apply_overrides_to_config(parts.values, config)
+        config.hydra.overrides.task = [it.input_line for it in parts.of_task]
         style = config.hydra.job.config.override_dirname
         config.hydra.job.override_dirname = get_overrides_dirname(
-            of_task, kv_sep=style.kv_sep, item_sep=style.item_sep, exclude_keys=style.exclude_keys
+            parts.of_task,
+            kv_sep=style.kv_sep,
+            item_sep=style.item_sep,
+            exclude_keys=style.exclude_keys,
         )
         return config
+
+    def _parts(self, name: str | None, overrides: Sequence[str]) -> _Parts:
+        pairs = [(text, self._parse(text)) for text in overrides]
+        repository = self._repository(name, tuple(text for text, it in pairs if _is_hydras(it)))
+        is_value = [_is_value(it, repository) for _, it in pairs]
+        return _Parts(
+            fixed=tuple(text for (text, _), no in zip(pairs, is_value, strict=True) if not no),
+            values=[it for (_, it), yes in zip(pairs, is_value, strict=True) if yes],
+            of_task=[it for _, it in pairs if not _is_hydras(it)],
+        )
+
+    def _bare(self, name: str | None, fixed: tuple[str, ...]) -> DictConfig:
+        """What the choices give, without Hydra's own node; not to be changed."""
+        key = name, fixed
+        if key not in self._bares:
+            if len(self._bares) >= _MOST_BASES:
+                self._bares.pop(next(iter(self._bares)))
+            config = copy.deepcopy(self._base(name, fixed))
+            with flag_override(config, ["struct", "readonly"], [False, False]):
+                del config["hydra"]
+            self._bares[key] = config
+        return self._bares[key]
 
     def _base(self, name: str | None, fixed: tuple[str, ...]) -> DictConfig:
         """What the choices give; not to be changed."""
@@ -97,13 +145,6 @@ class QuickLoader(ConfigLoaderImpl):
                 self._parsed.clear()
             [self._parsed[text]] = OverridesParser.create().parse_overrides([text])
         return self._parsed[text]
-
-
-def plain(config: DictConfig) -> dict[str, Any]:
-    """All but Hydra's own node, as dicts, lists and scalars; not resolved."""
-    found = OmegaConf.to_container(config, resolve=False, enum_to_str=True)
-    assert isinstance(found, dict)
-    return {str(key): value for key, value in found.items() if key != "hydra"}
 
 
 def _is_hydras(override: Override) -> bool:
