@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from math import isfinite
 from typing import TYPE_CHECKING, Any
 
+from iterun.errors import StoreError
+from iterun.store.reader import RunView
 from iterun.store.rows import MISSING
 
 if TYPE_CHECKING:
@@ -16,6 +18,10 @@ if TYPE_CHECKING:
 #: recorded with the parameters, but columns of their own
 _NOT_PARAMETERS = frozenset({"model", "data", "seed"})
 _COLUMNS = ("model", "data")  #: of these, what a setting is chosen by
+#: of the config, what a signature is made of beside the task
+_ROLES = ("model", "data", "eval_data", "judge", "schedule")
+_MOST_READ = 200  #: configs
+_SHORT = 8  #: characters of a signature
 
 
 @dataclass(kw_only=True)
@@ -67,6 +73,38 @@ def _tell_apart(settings: Sequence[Setting]) -> None:
         first, parameters = setting.rows[0], setting.parameters
         setting.differing = {name: getattr(first, name) for name in columns}
         setting.differing |= {name: parameters[name] for name in names if name in parameters}
+    _tell_twins_apart(settings)
+
+
+def _tell_twins_apart(settings: Sequence[Setting]) -> None:
+    """Where signatures differ and parameters don't: the other settings, else the signature."""
+    twins: dict[str, list[Setting]] = {}
+    for setting in settings:
+        twins.setdefault(repr(setting.differing), []).append(setting)
+    for alike in twins.values():
+        if len(alike) == 1:
+            continue
+        configs = [_beyond_the_task(one) if len(alike) <= _MOST_READ else {} for one in alike]
+        names = differing(configs)
+        for setting, config in zip(alike, configs, strict=True):
+            setting.differing |= {name: config[name] for name in names if name in config}
+        if len({repr(one.differing) for one in alike}) < len(alike):
+            for setting in alike:
+                setting.differing["signature"] = setting.signature[:_SHORT] or setting.rows[0].id
+
+
+def _beyond_the_task(setting: Setting) -> dict[str, Any]:
+    """What else of the config a signature is made of, flat: {"backend.dtype": "bfloat16"}."""
+    view = RunView(setting.rows[0].path)
+    try:
+        config = {role: view.config.get(role) for role in _ROLES}
+        found: dict[str, Any] = {"backend.dtype": view.record.dtype}
+    except StoreError:
+        return {}
+    for role, node in config.items():
+        items = node.items() if isinstance(node, dict) else [("", node)]
+        found |= {f"{role}.{key}".rstrip("."): value for key, value in items}
+    return found
 
 
 def label(setting: Setting) -> str:

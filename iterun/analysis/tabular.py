@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from iterun.analysis.published import Figure
 
 _BARE = ("tokens", SECONDS)
+_COLUMNS = frozenset({"model", "data", "seed"})  #: with the parameters, and beside them
 
 
 def columns(found: Comparison) -> dict[str, list[Any]]:
@@ -54,10 +55,11 @@ def _who(found: Comparison) -> dict[str, list[Any]]:
         }
     table["signature"] = [row.signature for row in firsts]
     table |= {"model": [row.model for row in firsts], "data": [row.data for row in firsts]}
+    parameters = {name for row in firsts for name in row.parameters}
     for name in dict.fromkeys(n for system in found.systems for n in found.differing(system)):
         if name not in table:
             values = (entry.setting.differing.get(name) for entry in found.entries)
-            table[f"task.{name}"] = list(values)
+            table[f"task.{name}" if name in parameters else name] = list(values)
     if found.grouped:
         table |= {
             "n": [len(entry.counted) for entry in found.entries],
@@ -127,9 +129,6 @@ def _entry(found: Comparison, k: int) -> dict[str, Any]:
         "metrics": dict(_metrics(found, entry, k)),
         "costs": {name: means[k] for name, means in found.costs.items()},
     }  # fmt: skip
-
-
-_COLUMNS = frozenset({"model", "data", "seed"})
 
 
 def _metrics(found: Comparison, entry: Entry, k: int) -> Iterator[tuple[str, dict[str, Any]]]:
