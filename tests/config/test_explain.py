@@ -42,7 +42,7 @@ def faults(*overrides: str) -> Sequence[ConfigError]:
         ("experiment=prune/perp-papr", "there is no such experiment", "=prune/perp-paper"),
         ("debug=tny", "debug=tny: there is no such debug", "debug=tiny"),
         ("hydra.rn.dir=x", "hydra.rn.dir=x: hydra has no setting rn.dir", "hydra.run"),
-        ("hydra/launcher=jobl", "hydra/launcher=jobl: there is no", "hydra/launcher=basic"),
+        ("hydra/launcher=jobl", "hydra/launcher=jobl: there is no", "hydra/launcher=joblib"),
         ("task.steps.x=1", "task.steps.x=1: task.steps has no keys", "task.steps is a value"),
         ("eval_data.x=1", "eval_data.x=1: eval_data has no keys", "data@eval_data=..."),
         ("+seed=1", "+seed=1: seed is there already", "type seed=1"),
