@@ -50,6 +50,7 @@ def search_path(primary: str | None = None, extra: str | None = None) -> ConfigS
     from iterun.config import hub
 
     hub.register()
+    _prefer_ours()
     if primary is not None and not primary.startswith("pkg://"):
         primary = _folder("--config-path", primary)
     path = create_config_search_path(primary or str(conf_dir()))
@@ -117,6 +118,16 @@ def _plain(config: DictConfig, key: str) -> Any:
         return "???"
     value = config[key]
     return OmegaConf.to_container(value, resolve=True) if OmegaConf.is_config(value) else value
+
+
+def _prefer_ours() -> None:
+    """Have our files win over plug-ins' entries of the same name, which would be mixed in."""
+    from hydra.core.config_store import ConfigStore
+
+    groups = ConfigStore.instance().repo.get("hydra", {})
+    for kind in ("launcher", "sweeper"):
+        for path in (conf_dir() / "hydra" / kind).glob("*.yaml"):
+            groups.get(kind, {}).pop(path.name, None)
 
 
 def _folder(option: str, name: str) -> str:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from iterun.core.progress import IterationDone, RunStarted
 from iterun.errors import StoreError
-from iterun.store import sweeps, tail
+from iterun.store import sweeps
+from iterun.store.newest import newest
 from iterun.store.reader import RunView
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ class Follow:
         for number, run in self._runs.items():
             if run.directory is None:
                 self._find(number, run)
-            elif (line := tail.newest(run.directory)) is not None and line.i != run.i:
+            elif (line := newest(run.directory)) is not None and line.i != run.i:
                 run.i = line.i
                 self.told(number, _done(line, run))
 

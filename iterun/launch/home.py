@@ -25,12 +25,9 @@ _contexts: dict[str, HydraContext] = {}  # of sweeps that began in this process,
 
 def new_loader(config_path: str | None, config_dir: str | None) -> QuickLoader:
     """A loader that has read nothing yet: of a new line."""
-    from iterun.launch.plugins import prefer_ours
     from iterun.launch.quick import QuickLoader
 
-    path = search_path(config_path, config_dir)
-    prefer_ours()
-    _loaders[config_path, config_dir] = found = QuickLoader(path)
+    _loaders[config_path, config_dir] = found = QuickLoader(search_path(config_path, config_dir))
     return found
 
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from iterun.config.locate import conf_dir
 from iterun.errors import UnavailableError
 
 if TYPE_CHECKING:
@@ -18,16 +17,6 @@ if TYPE_CHECKING:
 
 OURS = "hydra_plugins.iterun."
 _KINDS = ("launcher", "sweeper")
-
-
-def prefer_ours() -> None:
-    """Have our files win over plug-ins' entries of the same name, which Hydra would mix in."""
-    from hydra.core.config_store import ConfigStore
-
-    groups = ConfigStore.instance().repo.get("hydra", {})
-    for kind in _KINDS:
-        for path in (conf_dir() / "hydra" / kind).glob("*.yaml"):
-            groups.get(kind, {}).pop(path.name, None)
 
 
 def offer(config: DictConfig) -> None:
