@@ -139,16 +139,32 @@ def arms(row: Row, metric: str) -> list[str]:
     return [f"{metric}_{arm}" for arm in found] if isinstance(found, list) else []
 
 
-def band(curves: Sequence[Curve], name: str) -> Band:
+def band(curves: Sequence[Curve], name: str, *, most: int | None = None) -> Band:
     """The mean over seeds with its interval, at each iteration that any seed recorded.
 
     Args:
         curves: the seeds of one setting.
         name: a name that was read, or `elapsed`.
+        most: intervals, which take time, at so many iterations only, spread evenly, the last one
+            among them; NaN elsewhere. None: at all.
     """
     parts = [curve.points(name) for curve in curves]
     at = np.concatenate([i for i, _ in parts]) if parts else np.empty(0, np.int64)
     values = np.concatenate([found for _, found in parts]) if parts else np.empty(0)
     i, group = np.unique(at, return_inverse=True)
-    found = stats.mean_intervals(values, group, len(i))
-    return Band(i, found.mean, found.low, found.high, found.n)
+    n = np.bincount(group, minlength=len(i))
+    low, high = np.full(len(i), np.nan), np.full(len(i), np.nan)
+    with np.errstate(all="ignore"):
+        mean = np.bincount(group, weights=values, minlength=len(i)) / n
+    chosen = np.arange(len(i)) if most is None or most >= len(i) else _spread(len(i), most)
+    place = np.full(len(i), -1)
+    place[chosen] = np.arange(len(chosen))
+    taken = place[group] >= 0
+    found = stats.mean_intervals(values[taken], place[group][taken], len(chosen))
+    mean[chosen], low[chosen], high[chosen] = found.mean, found.low, found.high
+    return Band(i, mean, low, high, n)
+
+
+def _spread(n: int, most: int) -> NDArray[np.int64]:
+    """`most` of n positions, the last one among them."""
+    return np.unique(np.linspace(n - 1, 0, most).astype(np.int64))

@@ -6,7 +6,7 @@ The terminal, pictures and tables of the points draw the same lines.
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -26,6 +26,17 @@ if TYPE_CHECKING:
 ITERATION, SECONDS = "iteration", "seconds"
 
 
+class Detail(NamedTuple):
+    """How finely bands are drawn: an interval takes time, and a pixel holds one."""
+
+    points: int  #: intervals of a line
+    lines: int  #: of a panel; of more no band is drawn, and only the last interval is there
+
+    def intervals(self, lines: int) -> int:
+        """Of each line, if a panel has so many."""
+        return self.points if lines <= self.lines else 1
+
+
 @dataclass(kw_only=True)
 class Line:
     """One line: a run, or the mean over the seeds of a setting; arrays are (iterations,) each."""
@@ -43,9 +54,15 @@ class Line:
     n: NDArray[np.int64]  #: seeds that recorded a value
 
     @property
-    def has_band(self) -> bool:
-        """Whether it is a mean with an interval."""
-        return bool(np.isfinite(self.low).any())
+    def band(self) -> tuple[Floats, Floats, Floats]:
+        """Where the band is, and its bounds: without the points whose interval was left out.
+
+        Where there is none, for one seed or values that aren't finite, the bounds are NaN.
+        """
+        shown = np.isfinite(self.low) | ~np.isfinite(self.y) | (self.n < 2)
+        is_band = np.isfinite(self.low).sum() > 1
+        keep = np.flatnonzero(shown) if is_band else np.empty(0, np.int64)
+        return self.x[keep], self.low[keep], self.high[keep]
 
 
 @dataclass
@@ -85,6 +102,7 @@ def plot(
     x: str = ITERATION,
     each: bool = False,
     until: Mapping[str, int] | None = None,
+    detail: Detail | None = None,
 ) -> Plot:
     """Read what is to be drawn.
 
@@ -94,6 +112,7 @@ def plot(
         x: `iteration`, `seconds` (since the beginning) or any recorded name.
         each: a line for each run instead of the mean of the seeds.
         until: the last iteration that is drawn, by run id.
+        detail: of the bands; None: an interval at each iteration.
 
     Raises:
         StoreError: a run's iterations can't be read.
@@ -113,10 +132,11 @@ def plot(
     drawn = _runs_of_lines(settings, each=each)
     panels = []
     for measure in wanted:
-        lines = []
+        lines: list[Line] = []
+        most = detail.intervals(len(drawn) * len(measure)) if detail else None
         for run_label, setting, of in drawn:
             for name in measure:
-                line = _line(name, x_name, of, [read[row.path] for row in of])
+                line = _line(name, x_name, of, [read[row.path] for row in of], most)
                 line.label = _with_arm(run_label, name, measure, len(drawn))
                 line.group = _with_arm(setting, name, measure, len(drawn))
                 lines += [line] if len(line.i) else []
@@ -217,11 +237,11 @@ def _with_arm(label: str, name: str, measure: Sequence[str], n_groups: int) -> s
     return f"{label} {name}" if n_groups > 1 else name
 
 
-def _line(metric: str, x: str, rows: Sequence[Row], of: Sequence[Curve]) -> Line:
-    band = curves.band(of, metric)
+def _line(metric: str, x: str, rows: Sequence[Row], of: Sequence[Curve], most: int | None) -> Line:
+    band = curves.band(of, metric, most=most)
     at = band.i.astype(np.float64)
     if x != curves.ITERATION:
-        across = curves.band(of, x)
+        across = curves.band(of, x, most=1)
         place = np.searchsorted(across.i, band.i)
         there = np.append(across.i, -1)[place] == band.i
         at = np.where(there, np.append(across.mean, np.nan)[place], np.nan)
@@ -239,7 +259,7 @@ def _remarks(metric: str, lines: Sequence[Line], x: str) -> list[str]:
     if x != curves.ITERATION and (lost := sum(int(np.isnan(line.x).sum()) for line in lines)):
         remarks.append(f"{count(lost, 'point')} of {metric} left out: {x} isn't recorded there")
     if any(len(line.runs) > 1 for line in lines):
-        remarks.append("bands: mean over seeds and its 95 % bootstrap interval")
+        remarks.append("values are means over seeds, with their 95 % bootstrap interval")
         if x != curves.ITERATION:
             remarks.append("each point stands at the mean over seeds, by iteration, on the x axis")
     for line in lines:
@@ -260,10 +280,11 @@ def on_log_axes(drawn: Plot, *, x: bool, y: bool) -> Plot:
     for panel in drawn.panels:
         lines = []
         lost = 0
+        floor = _least_positive(panel)
         for line in panel.lines:
             bad = (x & (line.x <= 0)) | (y & (line.y <= 0))
             lost += int(bad.sum())
-            low = np.where(y & (line.low <= 0), np.nan, line.low)
+            low = np.where(y & (line.low <= 0), floor, line.low)
             keep = ~bad
             lines.append(
                 replace(line, i=line.i[keep], x=line.x[keep], y=line.y[keep], low=low[keep],
@@ -276,3 +297,9 @@ def on_log_axes(drawn: Plot, *, x: bool, y: bool) -> Plot:
                 "room for values of 0 and below"
             )
     return replace(drawn, panels=panels, remarks=remarks, log_x=x, log_y=y)
+
+
+def _least_positive(panel: Panel) -> float:
+    """Where a logarithmic axis may end that a band leaves."""
+    values = np.concatenate([v for line in panel.lines for v in (line.y, line.low)] or [[1.0]])
+    return float(np.min(values, where=values > 0, initial=np.inf))

@@ -12,6 +12,8 @@ from iterun.cli.spark import bar, sparkline
 from iterun.cli.text import clean, clip, pad, width
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from iterun.cli.tracker import Tracker
 
 _LONGEST_NAME = 28
@@ -19,7 +21,9 @@ _WIDEST_BAR = 40
 _MOST_METRICS = 12
 
 
-class _Row(NamedTuple):
+class Row(NamedTuple):
+    """A name, what stands behind it, and a drawing."""
+
     name: str
     value: str
     series: list[float] | None = None  # drawn as a sparkline
@@ -50,17 +54,21 @@ def place(tracker: Tracker) -> str:
 
 def lines(tracker: Tracker, columns: int, rows: int, *, unicode: bool = True) -> list[list[Part]]:
     """What is drawn anew several times a second, at most `rows` lines of `columns` cells."""
-    shown = [*_progress(tracker), *_metrics(tracker, max(1, min(_MOST_METRICS, rows - 5)))]
+    shown = [*_progress(tracker), *metrics(tracker, max(1, min(_MOST_METRICS, rows - 5)))]
+    return [*table(shown, columns, unicode=unicode), _machine(tracker, columns)]
+
+
+def table(shown: Sequence[Row], columns: int, *, unicode: bool) -> list[list[Part]]:
+    """Rows under one another, their bars and sparklines as wide as there is room."""
     names = min(max(width(row.name) for row in shown), _LONGEST_NAME)
     values = max(width(row.value) for row in shown)
     remarks = max(width(row.remark) for row in shown)
     room = columns - names - values - remarks - 9
     drawn = max(0, min(room, _WIDEST_BAR))
-    table = [_line(row, names, values, drawn, unicode=unicode) for row in shown]
-    return [*table, _machine(tracker, columns)]
+    return [_line(row, names, values, drawn, unicode=unicode) for row in shown]
 
 
-def _line(row: _Row, names: int, values: int, cells: int, *, unicode: bool) -> list[Part]:
+def _line(row: Row, names: int, values: int, cells: int, *, unicode: bool) -> list[Part]:
     parts: list[Part] = [
         "  ",
         pad(clip(row.name, names), names),
@@ -76,19 +84,19 @@ def _line(row: _Row, names: int, values: int, cells: int, *, unicode: bool) -> l
     return [*parts, "  ", Span(row.remark, "dim")] if row.remark else parts
 
 
-def _progress(tracker: Tracker) -> list[_Row]:
+def _progress(tracker: Tracker) -> list[Row]:
     """The iterations, and the loop inside if one tells of itself."""
     i, length = tracker.i or 0, tracker.length
     rows = []
     if tracker.record is None:
-        rows.append(_Row("starting", "", remark=duration(tracker.clock() - tracker.began)))
+        rows.append(Row("starting", "", remark=duration(tracker.clock() - tracker.began)))
     else:
         left = tracker.seconds_left()
         remark = duration(tracker.clock() - tracker.started)
         remark += f", {duration(left)} left" if left is not None else ""
         value = f"{i}/{length}" if length is not None else str(i)
         share = i / length if length else None
-        rows.append(_Row("iteration", value, share=share, remark=remark))
+        rows.append(Row("iteration", value, share=share, remark=remark))
     if inner := tracker.inner:
         value = f"{inner.done}/{inner.total}" if inner.total is not None else str(inner.done)
         share = inner.done / inner.total if inner.total else None
@@ -96,11 +104,11 @@ def _progress(tracker: Tracker) -> list[_Row]:
         known = inner.total is not None and inner.done > 0 and spent > 2.0
         left = spent / inner.done * (inner.total - inner.done) if known and inner.total else None
         remark = f"{duration(left)} left" if left else ""
-        rows.append(_Row(clean(inner.label), value, share=share, remark=remark))
+        rows.append(Row(clean(inner.label), value, share=share, remark=remark))
     return rows
 
 
-def _metrics(tracker: Tracker, most: int) -> list[_Row]:
+def metrics(tracker: Tracker, most: int) -> list[Row]:
     """The objective first, then the others in the order in which they came, then labels."""
     series = list(tracker.series.items())
     series.sort(key=lambda item: item[0] != tracker.metric)
@@ -111,13 +119,13 @@ def _metrics(tracker: Tracker, most: int) -> list[_Row]:
         remark = f"best {value(best.value)} at {best.i}" if best else ""
         points = list(one.points)
         rows.append(
-            _Row(clean(name), value(one.last), series=points if len(points) > 1 else None,
+            Row(clean(name), value(one.last), series=points if len(points) > 1 else None,
                  remark=remark, style="head" if is_objective else "")
         )  # fmt: skip
-    rows += [_Row(clean(name), clip(clean(text), 24)) for name, text in tracker.labels.items()]
+    rows += [Row(clean(name), clip(clean(text), 24)) for name, text in tracker.labels.items()]
     if len(rows) <= most:
         return rows
-    return [*rows[: most - 1], _Row(f"and {len(rows) - most + 1} more", "")]
+    return [*rows[: most - 1], Row(f"and {len(rows) - most + 1} more", "")]
 
 
 def _machine(tracker: Tracker, columns: int) -> list[Part]:

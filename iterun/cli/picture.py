@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from iterun.analysis.plotted import Detail
 from iterun.cli import ticks
 from iterun.cli.text import clean
 from iterun.errors import ConfigError, DiskError, nearest
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
     from iterun.analysis.plotted import Line, Panel, Plot
 
+DETAIL = Detail(points=200, lines=12)
 SUFFIXES = (".png", ".svg", ".pdf")
 _COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 _DARK_COLORS = ("#56B4E9", "#E69F00", "#2BB88F", "#E39CC4", "#F0E442", "#5C9CE6", "#F2F2F2")
@@ -185,8 +187,9 @@ def _line(ax: Axes, line: Line, number: int, group: int, style: str) -> Any:
         marker=_MARKS[number % len(_MARKS)], markersize=4,
         markevery=(number * max(1, every // 4) % every, every),
     )  # fmt: skip
-    if line.has_band:
-        ax.fill_between(line.x, line.low, line.high, color=color, alpha=0.2, linewidth=0)
+    x, low, high = line.band
+    if len(x):
+        ax.fill_between(x, low, high, color=color, alpha=0.2, linewidth=0)
     return found
 
 

@@ -15,7 +15,7 @@ from iterun.store.index import Index
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from iterun.analysis.plotted import Plot
+    from iterun.analysis.plotted import Detail, Plot
     from iterun.cli.picked import Picked
     from iterun.cli.picture import Look
 
@@ -71,7 +71,7 @@ def show(
     if file is None and (size, style) != (None, "light"):
         raise ConfigError("--style and --size are of a picture", hint="add --out plot.png")
     look = _look(file, style, size) if file is not None else None
-    plot = read(wanted, outputs=outputs)
+    plot = read(wanted, outputs=outputs, detail=None if form else _detail(look))
     if form:
         from iterun.cli import points
 
@@ -98,8 +98,23 @@ def _look(file: str, style: str, size: str | None) -> Look:
     return picture.look(file, style, size)
 
 
-def read(wanted: Wanted, *, outputs: str | None) -> Plot:
+def _detail(look: Look | None) -> Detail:
+    if look is not None:
+        from iterun.cli import picture
+
+        return picture.DETAIL
+    from iterun.cli import terminal_plot
+
+    return terminal_plot.DETAIL
+
+
+def read(wanted: Wanted, *, outputs: str | None, detail: Detail | None = None) -> Plot:
     """The lines to draw.
+
+    Args:
+        wanted: which, and how.
+        outputs: the folder with the runs; None: where they are by default.
+        detail: of the bands; None: an interval at each iteration.
 
     Raises:
         StoreError: a run can't be found or read.
@@ -115,7 +130,7 @@ def read(wanted: Wanted, *, outputs: str | None) -> Plot:
             "these runs have no objective: say which metric to plot", hint=_they_have(found)
         )
     until = {run.row.id: run.iteration for run in found if run.iteration is not None}
-    plot = plotted.plot(rows, metrics, x=wanted.x, each=wanted.each, until=until)
+    plot = plotted.plot(rows, metrics, x=wanted.x, each=wanted.each, until=until, detail=detail)
     return _with_lines(plotted.on_log_axes(plot, x=wanted.log_x, y=wanted.log_y))
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from iterun.analysis.numbers import column, count, value
+from iterun.analysis.plotted import Detail
 from iterun.cli import ticks
 from iterun.cli.canvas import Canvas
 from iterun.cli.console import Part, Screen, Span
@@ -26,7 +27,7 @@ STYLES = ("accent", "warn", "live", "good", "violet", "bad")  #: of the lines
 MARKS = ascii_uppercase + ascii_lowercase
 _MARKED = 5  #: marks on a line
 _MOST_LISTED = 40  #: lines in a legend
-_MOST_BANDS = 6  #: of more lines no band can be seen
+DETAIL = Detail(points=200, lines=6)  #: of more lines no band can be seen
 _WIDEST_LABELS = 12  #: cells of the y axis's numbers
 
 
@@ -124,9 +125,9 @@ def _draw(canvas: Canvas, plot: Plot, panel: Panel, across: Axis, down: Axis) ->
     labels = plot.labels
     numbers = [labels.index(line.label) for line in panel.lines]
     at = [(across.share(line.x), down.share(line.y)) for line in panel.lines]
-    if len(panel.lines) <= _MOST_BANDS:
-        for line, number, (x, _) in zip(panel.lines, numbers, at, strict=True):
-            canvas.band(x, down.share(line.low), down.share(line.high), number)
+    for line, number in zip(panel.lines, numbers, strict=True):
+        x, low, high = line.band
+        canvas.band(across.share(x), down.share(low), down.share(high), number)
     for number, (x, y) in zip(numbers, at, strict=True):
         canvas.line(x, y, number)
     for k, (number, (x, y)) in enumerate(zip(numbers, at, strict=True)):

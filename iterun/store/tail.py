@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
+from iterun.errors import StoreError
 from iterun.store.reader import RunView
 from iterun.store.schema import Iteration, decode
 
@@ -41,23 +41,27 @@ class Tail:
             StoreError: the file can't be read.
         """
         found: list[Iteration] = []
-        with self.view.open_iterations() as file:
-            size = os.fstat(file.fileno()).st_size
-            self.has_restarted = False
-            if size == self._offset and not self._before:
-                return []
+        self.has_restarted = False
+        try:
+            file = self.view.open_iterations()
+        except StoreError as error:
+            if isinstance(error.__cause__, FileNotFoundError):
+                return []  # the run is just being made
+            raise
+        with file:
             file.seek(self._offset - len(self._before))
             if file.read(len(self._before)) != self._before:
                 self._offset, self._before, self.has_restarted = 0, b"", True
                 file.seek(0)
-            rest = b""
-            while part := file.read(_PART):
-                *whole, rest = (rest + part).split(b"\n")
-                for line in whole:
-                    self._pass(line + b"\n", found)
-                if len(rest) > _LONGEST:
-                    break
+            self._read(file, found)
         return found
+
+    def _read(self, file: BinaryIO, found: list[Iteration]) -> None:
+        rest = b""
+        while (part := file.read(_PART)) and len(rest) <= _LONGEST:
+            *whole, rest = (rest + part).split(b"\n")
+            for line in whole:
+                self._pass(line + b"\n", found)
 
     def _pass(self, line: bytes, found: list[Iteration]) -> None:
         self._offset += len(line)
@@ -66,12 +70,3 @@ class Tail:
             found.append(Iteration.from_json(decode(line)))
         except ValueError:
             return
-
-
-def last_lines(view: RunView, most: int) -> list[str]:
-    """The last lines of the log; only its end is read.
-
-    Raises:
-        StoreError: log.txt can't be read.
-    """
-    return view.log_end().splitlines()[-most:]

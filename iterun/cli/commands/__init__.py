@@ -43,7 +43,7 @@ GROUPS: dict[str, dict[str, Command]] = {
             ("--metric", "--x", "--each", "--logx", "--logy", "--height", "--out", "--style",
              "--size", "--json", "--csv"),
         ),
-        "watch": Command("[RUN]", "a run while it goes on, live"),
+        "watch": Command("[RUN|FILTER…]", "runs while they go on, live", ("--once", "--json")),
         "ui": Command("", "a screen to browse, filter, mark, plot and compare runs"),
         "report": Command(
             "RUN|FILTER…", "one self-contained page: --out report.html",
@@ -60,8 +60,15 @@ GROUPS: dict[str, dict[str, Command]] = {
             ("--multirun", "--config-dir", "--quiet", "--json"),
         ),
         "tree": Command("[RUN|FILTER…]", "which run came from which", ("--json",)),
-        "verify": Command("RUN", "run it again and say where, if at all, it differs, and why"),
-        "select": Command("FILTER…", "the best setting of a sweep, evaluated on fresh seeds"),
+        "verify": Command(
+            "RUN|FILTER…", "run it again and say where, if at all, it differs, and why",
+            ("--from", "--upto", "--all", "--keep", "--quiet", "--json"),
+        ),
+        "select": Command(
+            "RUN|FILTER…", "the best setting of a sweep, evaluated on fresh seeds",
+            ("--metric", "--goal", "--top", "--baseline", "--seeds", "--eval", "--dry-run", "--json",
+             "--md"),
+        ),
     },
     "Keep": {
         "tag": Command("[RUN|FILTER… +TAG -TAG]", "words to find runs by", ("--json",)),
@@ -82,7 +89,7 @@ GROUPS: dict[str, dict[str, Command]] = {
     "This machine": {
         "doctor": Command(
             "", "versions, devices, memory, caches, models that work offline; --runs: the runs",
-            ("--json",),
+            ("--runs", "--fix", "--deep", "--json"),
         ),
         "completion": Command("[SHELL]", "Tab completion for bash, zsh or fish", ("--install",)),
     },
