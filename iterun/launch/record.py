@@ -8,6 +8,7 @@ import platform
 import socket
 import sys
 from datetime import datetime
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from iterun import __version__
@@ -68,9 +69,10 @@ def record(
         command=["iterun", *argv],
         version=__version__,
         git=dict(git) if git else None,
-        python=platform.python_version(),
+        python=python(),
         packages=versions(),
         host=socket.gethostname(),
+        cpu=cpu(),
         device=place.device,
         dtype=place.dtype,
         threads=place.threads,
@@ -97,6 +99,23 @@ def versions() -> dict[str, str]:
     return {name: found[name] for name in PACKAGES if name in found}
 
 
+def python() -> str:
+    """The version of the interpreter."""
+    return platform.python_version()
+
+
+@cache
+def cpu() -> str:
+    """The name of the processor, as Linux has it; elsewhere its kind."""
+    known = ""
+    with contextlib.suppress(OSError), open("/proc/cpuinfo", "rb") as file:
+        known = file.read(4096).decode(errors="replace")
+    for line in known.splitlines():
+        if line.startswith("model name"):
+            return line.partition(":")[2].strip()
+    return platform.machine()
+
+
 def _name(node: Mapping[str, Any] | None) -> str | None:
     return str(node["name"]) if node and node.get("name") else None
 
@@ -107,12 +126,13 @@ def _more(place: Placement) -> dict[str, Any]:
         "device_map": place.device_map,
         "tf32": place.tf32,
         "deterministic": place.deterministic,
-        "device_name": _device_name(place),
+        "device_name": device_name(place),
     }
     return {name: value for name, value in more.items() if value}
 
 
-def _device_name(place: Placement) -> str | None:
+def device_name(place: Placement) -> str | None:
+    """The GPU's name; None: no GPU is used."""
     if not place.device.startswith("cuda"):
         return None
     import torch

@@ -127,6 +127,7 @@ class RunRecord(Record):
     python: str = ""
     packages: dict[str, str] = field(default_factory=dict)
     host: str = ""
+    cpu: str = ""  #: the processor's name; other ones may add in another order
     device: str = "cpu"
     dtype: str = "float32"
     threads: int = 1
