@@ -199,6 +199,21 @@ def find(directory: Path, ref: Ref) -> Path:
     )
 
 
+def fault(directory: Path, ref: Ref, *, deep: bool) -> str | None:
+    """What is wrong with the file of a Ref, as the end of a sentence; `deep`: hash it too."""
+    target = place(directory, ref)
+    if target is None or not _is_hash(ref.sha256):
+        return "is no artifact's place"
+    if deep:
+        try:
+            find(directory, ref)
+        except StoreError:
+            return "is gone or not what this run wrote"
+        return None
+    places = (target, directory / paths.ARTIFACTS / paths.KEPT / ref.sha256)
+    return None if any(disk.is_plain(directory, path) for path in places) else "is gone"
+
+
 def place(directory: Path, ref: Ref) -> Path | None:
     """Where the file of a Ref belongs; None if that is no artifact's place."""
     folder, _, name = ref.path.partition("/")

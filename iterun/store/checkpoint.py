@@ -86,10 +86,7 @@ def load(run_dir: Path, i: int, *, device: str | None = None) -> dict[str, Any]:
     with _readable(folder, i):
         tensors = _read(folder / paths.STATE_TENSORS, str(document["tensors"]), run_dir)
         for key, sha in document["blobs"].items():
-            if not (len(sha) == 64 and sha.isalnum()):
-                raise ValueError(f"{sha!r} is no hash")
-            blob = run_dir / paths.CHECKPOINTS / paths.BLOBS / f"{sha}.safetensors"
-            tensors[key] = _read(blob, sha, run_dir)["tensor"]
+            tensors[key] = _read(_blob(run_dir, sha), sha, run_dir)["tensor"]
         state = Unpacker(tensors, device=device).unpack(document["state"])
         if not isinstance(state, dict):
             raise ValueError("it holds no state")
@@ -189,6 +186,30 @@ def blobs(run_dir: Path, i: int) -> set[str]:
         StoreError: there is no such checkpoint, or it can't be read.
     """
     return set(map(str, _document(run_dir, i)["blobs"].values()))
+
+
+def check(run_dir: Path, i: int, *, deep: bool) -> None:
+    """Whether all of checkpoint i is there; `deep`: and is what was written. No tensor is loaded.
+
+    Raises:
+        StoreError: it is not.
+    """
+    content = _document(run_dir, i)
+    folder = run_dir / paths.CHECKPOINTS
+    with _readable(folder / paths.iteration_folder(i), i):
+        files = {folder / paths.iteration_folder(i) / paths.STATE_TENSORS: str(content["tensors"])}
+        for sha in content["blobs"].values():
+            files[_blob(run_dir, sha)] = sha
+        for path, sha in files.items():
+            _check_file(path, run_dir)
+            if deep and disk.file_hash(path) != sha:
+                raise ValueError(f"{path.name} is torn or was changed: its SHA-256 is another")
+
+
+def _blob(run_dir: Path, sha: str) -> Path:
+    if not (len(sha) == 64 and sha.isalnum()):
+        raise ValueError(f"{sha!r} is no hash")
+    return run_dir / paths.CHECKPOINTS / paths.BLOBS / f"{sha}.safetensors"
 
 
 def entry(run_dir: Path, i: int, name: str) -> Any:

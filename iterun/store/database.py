@@ -73,6 +73,23 @@ def connect(place: Path | None) -> sqlite3.Connection:
     return _open(place)
 
 
+def fault(place: Path) -> str | None:
+    """What is wrong with the file at a place; None: it is sound, in use, or not there."""
+    if not place.exists():
+        return None
+    try:
+        with contextlib.closing(
+            sqlite3.connect(f"{place.resolve().as_uri()}?mode=ro", uri=True)
+        ) as db:
+            (found,) = db.execute("PRAGMA quick_check(1)").fetchone()
+            version = _version(db)
+    except sqlite3.Error as error:
+        return str(error) if is_broken(error) else None
+    if version not in (0, _VERSION):
+        return "made by another version of iterun"
+    return None if found == "ok" else str(found)
+
+
 def remove(place: Path) -> None:
     """Delete the index; the next look builds it anew."""
     for suffix in ("", "-wal", "-shm"):

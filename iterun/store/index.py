@@ -110,6 +110,11 @@ class Index:
             return path, iteration
         return self._use(lambda db: self._by_name(db, run)), iteration
 
+    def broken(self) -> list[Path]:
+        """Directories of runs that can't be read; `problems` says why."""
+        query = "SELECT path FROM run WHERE error NOTNULL ORDER BY path"
+        return self._use(lambda db: [self.outputs / path for (path,) in db.execute(query)])
+
     def no_runs(self) -> list[Path]:
         """Folders in a run's place that hold none: being made this moment, abandoned, foreign."""
         query = "SELECT path FROM run WHERE body IS NULL AND error IS NULL ORDER BY path"

@@ -210,13 +210,13 @@ def row_of(directory: Path) -> Row:
     return Row(directory.parent, directory.name, columns, body)
 
 
-def read_row(directory: Path) -> tuple[tuple[Any, ...], str]:
+def read_row(directory: Path, view: RunView | None = None) -> tuple[tuple[Any, ...], str]:
     """The columns and the body of a row, from the run directory.
 
     Raises:
         StoreError: a file that a row needs can't be read.
     """
-    view = RunView(directory)
+    view = view or RunView(directory)
     record, status = view.record, view.status
     summary = view.summary or Summary(state=status.state, parameters=_parameters(view))
     marked = _marks(view)
