@@ -114,7 +114,9 @@ def _of_command(
         yield from _runs(outputs)
         keys = ("stop", "checkpoint") if command == "resume" else ()
         yield from _hydra([], current) if current.startswith(keys) else _filters(current)
-    elif command in ("plot", "watch"):
+    elif command == "diff":
+        yield from _runs(outputs) if len(rest) < 2 else ()
+    elif command in ("plot", "watch", "compare"):
         yield from _runs(outputs)
         yield from _filters(current)
     elif command == "fork":

@@ -141,6 +141,16 @@ class RunView:
                 raise
             return ""
 
+    def patch(self) -> str:
+        """code.patch: the uncommitted changes of the user's code; empty if there were none."""
+        try:
+            with open(self._open(paths.PATCH, LARGEST_FILE)[0], "rb") as file:
+                return file.read().decode(errors="replace")
+        except StoreError as error:
+            if not isinstance(error.__cause__, FileNotFoundError):
+                raise
+            return ""
+
     def _iterations(self, file: BinaryIO) -> Iterator[Iteration]:
         path = self.directory / paths.ITERATIONS
         for line in lines.read_lines(file, path):
