@@ -26,7 +26,7 @@ def write(
     out: str,
     title: str | None,
     whole: int,
-    megabytes: float,
+    megabytes: int,
     is_opened: bool,
 ) -> None:
     """Write the page of the runs that `words` mean, and say where.
@@ -67,7 +67,7 @@ def write(
         _open(path)
 
 
-def _check(words: Sequence[str], path: Path, whole: int, megabytes: float) -> None:
+def _check(words: Sequence[str], path: Path, whole: int, megabytes: int) -> None:
     if not words:
         raise ConfigError(
             "no run is named", hint="as in `iterun report @-1` or `iterun report task=prune`"
@@ -75,7 +75,7 @@ def _check(words: Sequence[str], path: Path, whole: int, megabytes: float) -> No
     if whole < 0:
         raise ConfigError(f"--whole {whole} is no number of runs", hint="as in --whole 10")
     if not 1 <= megabytes <= 2000:
-        raise ConfigError(f"--megabytes {megabytes:g} is no size of a page", hint="from 1 to 2000")
+        raise ConfigError(f"--megabytes {megabytes} is no size of a page", hint="from 1 to 2000")
     if path.is_dir():
         raise ConfigError(f"{path} is a folder", hint=f"--out {path / 'report.html'}")
     if path.suffix.lower() not in _SUFFIXES:

@@ -23,7 +23,7 @@ MOST_RUNS = 200  #: whose lines are read for it
 MOST_SEEDS = 12  #: that are drawn one by one too, where there is one setting only
 MOST_METRICS = 30
 MOST_POINTS = 300  #: of a curve
-SHOWN_FIRST = 8  #: curves that are drawn before one asks for more
+SHOWN_FIRST = 10  #: curves that are drawn before one asks for more
 _DIGITS = 6  #: significant digits of a point
 _LOG_FROM = 50.0  #: ratio of the largest and the least value from which the axis is logarithmic
 

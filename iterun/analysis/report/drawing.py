@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 SPARK = (160, 40)  #: width and height
 CHART = (760, 320)
 MARGINS = (56, 12, 12, 34)  #: left, top, right, bottom
-WHISKER = (140, 20)
+WHISKER = (190, 20)
 _MOST_POINTS = 160  #: of a small curve
 
 

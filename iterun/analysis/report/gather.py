@@ -66,7 +66,7 @@ def read(
     asked: Sequence[str],
     title: str | None = None,
     whole: int = WHOLE,
-    megabytes: float = MEGABYTES,
+    megabytes: int = MEGABYTES,
 ) -> Report:
     """Read the runs for a page.
 
@@ -105,8 +105,10 @@ def _title(rows: Sequence[Row]) -> str:
 
 def _cards(rows: Sequence[Row]) -> list[tuple[str, str]]:
     seconds = [row.seconds for row in rows if row.seconds is not None]
-    since, until = (f"{datetime.fromisoformat(pick(rows, key=lambda row: row.stamp).created):%d %b %Y}"
-                    for pick in (min, max))  # fmt: skip
+    by_age = sorted(rows, key=lambda row: row.stamp)
+    since, until = (
+        f"{datetime.fromisoformat(row.created):%d %b %Y}" for row in (by_age[0], by_age[-1])
+    )
     models = list(dict.fromkeys(row.model for row in rows if row.model))
     return [
         ("started", since if since == until else f"{since} to {until}"),
@@ -148,15 +150,14 @@ def _weight(page: RunPage) -> int:
     return 4000 + _CELL // 2 * cells + sparks + 120 * files + texts * 5 // 4
 
 
-def _tell_left_out(page: Report, whole: int, megabytes: float, budget: Budget) -> None:
+def _tell_left_out(page: Report, whole: int, megabytes: int, budget: Budget) -> None:
     shown = len(page.runs)
     if shown < page.total:
-        why = (
-            f"--whole {whole}" if shown == min(whole, page.total) else f"--megabytes {megabytes:g}"
-        )
+        is_full = shown < min(whole, page.total)
+        why = f"--megabytes {megabytes}" if is_full else f"--whole {whole}"
         page.remarks.append(f"{shown:,} of {page.total:,} runs are shown whole ({why})")
     if budget.refused:
         page.remarks.append(
-            f"the page is full (--megabytes {megabytes:g}): "
+            f"the page is full (--megabytes {megabytes}): "
             "pictures and texts that had no room are only named"
         )

@@ -15,7 +15,7 @@ _SVG_BYTES = 1 << 20
 _SVG_NESTED = 20_000  #: elements of an SVG
 #: what may stand before <svg>; atomic, so that no content makes the search slow
 _SVG_START = re.compile(
-    rb"(?:\xef\xbb\xbf)?(?>\s+|<\?xml[^>]*>|<!--.*?-->|<!DOCTYPE[^>\[]*>)*+<svg[\s>]", re.DOTALL
+    rb"(?:\xef\xbb\xbf)?(?>\s+|<\?xml[^>]*>|<!--.*?-->|<!DOCTYPE[^>\[]*>)*+<svg[\s>/]", re.DOTALL
 )
 
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from iterun.store.rows import Row
 
+SHOWN_FIRST = 500  #: rows that a browser draws before one asks for more
 MOST_PARAMETERS = 12  #: columns of parameters that differ
 _LONGEST = 60  #: characters of a setting in a table
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from iterun.analysis.numbers import count, size
-from iterun.analysis.report import drawing
+from iterun.analysis.report import drawing, listing
 
 if TYPE_CHECKING:
     from iterun.analysis.report.gather import Report
@@ -46,7 +46,7 @@ def render(report: Report) -> bytes:
     text = environment.get_template("page.html").render(
         report=report, style=Markup(style), script=Markup(script), policy=_policy(style, script),
         data=Markup(embed([system.chart.data() for system in report.systems])),
-        drawing=drawing, marks=_MARKS,
+        drawing=drawing, marks=_MARKS, first=listing.SHOWN_FIRST,
     )  # fmt: skip
     return text.encode()
 

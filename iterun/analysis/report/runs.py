@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from iterun.analysis.report.artifacts import Artifacts, Budget
     from iterun.analysis.report.history import History
     from iterun.store.rows import Row
-    from iterun.store.schema import RunRecord
+    from iterun.store.schema import Iteration, RunRecord
 
 T = TypeVar("T")
 Pairs = list[tuple[str, str]]
@@ -85,11 +85,12 @@ def read(row: Row, anchor: str, label: str, budget: Budget) -> RunPage:
     record = _try(page, lambda: view.record, None)
     if record is not None:
         _tell_origin(page, view, record, row)
-    lines = _try(page, view.iterations, [])
+    none: list[Iteration] = []
+    lines = _try(page, view.iterations, none)
     best = (row.best or {}).get("i")
     page.history = history.read(lines, (row.objective or {}).get("metric"), best)
     page.artifacts = artifacts.read(view, lines, budget)
-    page.log = log_tail(_try(page, view.log, ""))
+    page.log = log_tail(_try(page, lambda: view.log(4 * LOG_BYTES), ""))
     return page
 
 
@@ -186,9 +187,7 @@ def _patch(view: RunView) -> str:
 
 def log_tail(text: str) -> str:
     """The last lines of a log, without a terminal's colours."""
-    if not text:
-        return ""
-    tail = text[-4 * LOG_BYTES :]
-    lines = _COLOR.sub("", tail).replace("\r\n", "\n").splitlines()[-LOG_LINES:]
-    kept = "\n".join(lines)[-LOG_BYTES:]
-    return kept if len(text) <= len(tail) and len(lines) < LOG_LINES else f"…\n{kept}"
+    lines = _COLOR.sub("", text).replace("\r\n", "\n").splitlines()
+    kept = "\n".join(lines[-LOG_LINES:])
+    is_cut = len(lines) > LOG_LINES or len(kept) > LOG_BYTES or len(text) >= 4 * LOG_BYTES
+    return f"…\n{kept[-LOG_BYTES:]}" if is_cut else kept

@@ -26,9 +26,9 @@ def command(
         ),
     ] = 50,
     megabytes: Annotated[
-        float,
+        int,
         typer.Option("--megabytes", metavar="MB", help="leave out what makes it larger (32)"),
-    ] = 32.0,
+    ] = 32,
     is_opened: Annotated[bool, typer.Option("--open", help="open it in the browser")] = False,
     outputs: Outputs = None,
 ) -> None:

@@ -1,4 +1,6 @@
 "use strict";
+document.documentElement.classList.add("js");
+
 // One element: make("td", {class: "num"}, "text", child). Text is set as text, never as markup.
 const SVG = "http://www.w3.org/2000/svg";
 function put(node, attributes, children) {

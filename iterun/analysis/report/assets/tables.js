@@ -15,9 +15,12 @@ function compareKeys(a, b) {
 function sortTable(table, index, descending) {
   const body = table.tBodies[0];
   const keyed = [...body.rows].map((row) => [keyOf(row, index), row]);
+  body.remove(); // apart from the page its rows are moved ten times as fast
   const full = keyed.filter(([key]) => key !== "");
   full.sort(([a], [b]) => (descending ? compareKeys(b, a) : compareKeys(a, b)));
-  body.append(...full.map(([, row]) => row), ...keyed.filter(([key]) => key === "").map(([, row]) => row));
+  const empty = keyed.filter(([key]) => key === "");
+  body.append(...[...full, ...empty].map(([, row]) => row));
+  table.append(body);
 }
 
 function startSorting(table) {
@@ -44,8 +47,9 @@ function holds(row, word, heads) {
   const index = found ? heads.indexOf(name || found[1]) : -1;
   if (index < 0) return row.textContent.toLowerCase().includes(word.toLowerCase());
   const [, , sign, asked] = found;
-  const text = row.cells[index].querySelector("bdi, .state").lastChild?.textContent.trim() ?? "";
-  const number = row.cells[index].dataset.k;
+  const cell = row.cells[index];
+  const text = (cell.querySelector("bdi, .state") ?? cell).lastChild?.textContent.trim() ?? "";
+  const number = cell.dataset.k;
   if (sign === "~") return text.toLowerCase().includes(asked.toLowerCase());
   const numeric = number !== undefined && asked !== "" && !Number.isNaN(Number(asked));
   const [a, b] = numeric ? [Number(number), Number(asked)] : [text, asked];
@@ -58,12 +62,12 @@ function holds(row, word, heads) {
 function startFilter() {
   const table = document.getElementById("all");
   if (!table) return;
-  const STEP = 500;
+  const STEP = 2000;
   const field = document.getElementById("filter");
   const count = document.getElementById("count");
   const more = document.getElementById("more");
   const heads = [...table.tHead.rows[0].cells].map((head) => head.textContent.trim());
-  let most = STEP;
+  let most = Number(table.dataset.first);
   let wait = 0;
   const apply = () => {
     const words = field.value.split(/\s+/).filter(Boolean);
@@ -72,12 +76,12 @@ function startFilter() {
     for (const row of rows) {
       const fits = words.every((word) => holds(row, word, heads));
       fit += fits;
-      row.hidden = !fits || fit > most;
+      row.classList.toggle("late", !fits || fit > most);
     }
     const shown = Math.min(fit, most);
     count.textContent = words.length ? `${fit.toLocaleString()} of ${rows.length.toLocaleString()} fit` : `${rows.length.toLocaleString()} runs`;
     more.hidden = fit <= shown;
-    more.textContent = `${shown.toLocaleString()} are shown; show all ${fit.toLocaleString()}`;
+    more.textContent = `${shown.toLocaleString()} are shown; show ${Math.min(STEP, fit - shown).toLocaleString()} more`;
   };
   field.addEventListener("input", () => {
     clearTimeout(wait);
@@ -85,7 +89,7 @@ function startFilter() {
   });
   table.addEventListener("sorted", apply);
   more.addEventListener("click", () => {
-    most = Infinity;
+    most += STEP;
     apply();
   });
   apply();
