@@ -33,6 +33,7 @@ LIGHT = {
     "show @-1 --json": {"yaml"},
     "show task=prune/perp": set(),
     "show --help": {"yaml", "sqlite3"},
+    "report --help": {"yaml", "sqlite3", "jinja2"},
     "resume --help": {"yaml", "sqlite3"},
     "doctor --help": {"yaml", "sqlite3"},
     "completion bash": {"yaml", "sqlite3"},
