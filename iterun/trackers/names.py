@@ -48,7 +48,8 @@ class Names:
         return {theirs: ours for ours, theirs in self._known.items() if ours != theirs}
 
     def _mapped(self, name: str) -> str:
-        found = self._refused.sub("_", name.replace("@", "_at_"))[: self._longest] or "_"
+        worded = name.replace("@", "_at_") if self._refused.search("@") else name
+        found = self._refused.sub("_", worded)[: self._longest] or "_"
         is_path = posixpath.normpath(found) == found and not found.startswith(("/", "."))
         return found if is_path else found.replace("/", "_").replace(".", "_")
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from iterun.errors import StoreError
-from iterun.trackers.names import Names, identity, text
+from iterun.trackers.names import identity, text
 from iterun.trackers.tracker import NOTHING_YET, Tracker, about, ended, numbers, plain, results
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ class Trackio(Tracker):
                 f"trackio writes to {TRACKIO_DIR} in this process, not to {self.place}",
                 hint=f"unset {_FOLDER}",
             )
-        self._storage, self._map = SQLiteStorage, Names(r"[\x00-\x1f\x7f\ud800-\udfff]")
+        self._storage = SQLiteStorage
         self._id, self._run = identity(run.id), text(run.path.name, 200)
         self._config = {**plain(run.parameters), "iterun": about(run)}
         SQLiteStorage.init_db(self.project)
@@ -80,12 +80,14 @@ class Trackio(Tracker):
         self._storage.bulk_log(
             self.project,
             self._run,
-            metrics_list=[{self._name(k): value for k, value in row.items()} for row in rows],
+            metrics_list=[{_name(k): value for k, value in row.items()} for row in rows],
             steps=steps,
             timestamps=[datetime.fromtimestamp(when, UTC).isoformat() for when in times],
             config=self._config,
             run_id=self._id,
         )
 
-    def _name(self, name: str) -> str:
-        return self._map(f"{name}_" if name in _RESERVED or name.startswith("__") else name)
+
+def _name(name: str) -> str:
+    """A name that is none of trackio's own."""
+    return text(f"{name}_" if name in _RESERVED or name.startswith("__") else name)

@@ -44,10 +44,15 @@ class Wandb(Tracker):
         """Open the run under our id; sweeps are groups, systems job types."""
         import wandb
 
-        self._wandb, self._id, self._last = wandb, identity(run.id), 0
+        self._wandb, self._id = wandb, identity(run.id)
+        self._last, self._when = 0, run.stamp
         place = Path(str(self.place))
         place.mkdir(parents=True, exist_ok=True)
-        self._older = set(place.glob(f"wandb/offline-run-*-{self._id}"))
+        self._older = {  # of the same second, wandb's names end in a number
+            folder
+            for end in ("", "-*")
+            for folder in place.glob(f"wandb/offline-run-*-{self._id}{end}")
+        }
         said = about(run)
         settings = wandb.Settings(
             silent=True, console="off", disable_git=True, save_code=False, x_disable_meta=True,
@@ -69,13 +74,14 @@ class Wandb(Tracker):
             labels = {f"label/{name}": text(word) for name, word in line.labels.items()}
             data: dict[str, Any] = {_free(k): v for k, v in (numbers(line) | labels).items()}
             self._run.log({**data, "_timestamp": line.time}, step=line.i)
-            self._last = line.i
+            self._last, self._when = line.i, line.time
 
     def picture(self, name: str, i: int | None, path: Path) -> None:
         """As a picture of the last step: wandb takes none for an earlier one."""
         caption = None if i is None else f"iteration {i}"
         image = self._wandb.Image(str(path), caption=caption)
-        self._run.log({f"pictures/{_free(name)}": image}, step=self._last)
+        data = {f"pictures/{_free(name)}": image, "_timestamp": self._when}
+        self._run.log(data, step=self._last)
 
     def end(self, run: Row) -> None:
         """Results and the state into wandb's summary; older folders of the run go."""
@@ -83,6 +89,7 @@ class Wandb(Tracker):
         self._run.summary.update({f"iterun/{name}": word for name, word in ended(run).items()})
         own = Path(self._run.dir).parent
         self._run.finish(exit_code=0 if run.state == "completed" else 1)
+        self._wandb.teardown()  # `finish` returns before the file is written
         for folder in self._older - {own}:
             shutil.rmtree(folder, ignore_errors=True)
 
