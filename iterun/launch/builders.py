@@ -11,6 +11,7 @@ from iterun.trackers import places
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from iterun.launch.kept import Kept
     from iterun.types import Placement
 
 
@@ -33,13 +34,20 @@ def with_absolute_paths(config: Mapping[str, Any]) -> dict[str, Any]:
     return found
 
 
-def builders(config: Mapping[str, Any], place: Placement) -> dict[str, Callable[..., Any]]:
+def builders(
+    config: Mapping[str, Any], place: Placement, kept: Kept | None = None
+) -> dict[str, Callable[..., Any]]:
     """By role: what makes a model of a form, and what makes a data set.
+
+    Args:
+        config: resolved.
+        place: where models go.
+        kept: has the models that jobs before this one loaded.
 
     Raises:
         ConfigError: a `_target_` that may not or can't be called.
     """
-    return {role: _builder(role, node, place) for role, node in built(config).items()}
+    return {role: _builder(role, node, place, kept) for role, node in built(config).items()}
 
 
 def built(config: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
@@ -79,13 +87,18 @@ def _absolute(value: Any) -> Any:
     return str(path.absolute()) if path.exists() else value
 
 
-def _builder(role: str, node: Mapping[str, Any], place: Placement) -> Callable[..., Any]:
+def _builder(
+    role: str, node: Mapping[str, Any], place: Placement, kept: Kept | None
+) -> Callable[..., Any]:
     target = locate_builder(node["_target_"], role)
     settings = settings_of(node)
     if not is_model(node):
         return lambda: target(**settings)
 
     def model(form: type) -> Any:
-        return target(form, place, **settings)
+        def make() -> Any:
+            return target(form, place, **settings)
+
+        return kept.model(node, form, place, make) if kept is not None else make()
 
     return model

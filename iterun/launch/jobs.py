@@ -17,15 +17,13 @@ import logging
 import os
 import time
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from iterun.config.compose import to_plain
-from iterun.core import runner
 from iterun.core.progress import Event, RunStarted, ignore
 from iterun.errors import IterunError, StoreError
-from iterun.launch import existing, home, written
+from iterun.launch import existing, home, kept, mirrors, written
 from iterun.launch.local import discard, prepared, take, there_is, with_system
 from iterun.launch.naming import system_of
 from iterun.store import sweeps
@@ -78,7 +76,7 @@ def do_composed(
         name = hydra.runtime.choices.get("task")
         runs = _Runs(sweep, job, listener, settings(config, name), directory)
         try:
-            return runs.done(hydra, runner.run)
+            return runs.done(hydra, mirrors.run)
         finally:
             discard(directory, Path(sweep.outputs))
 
@@ -155,9 +153,10 @@ class _Runs:
         from hydra.core.utils import env_override
 
         sweep = self.sweep
+        shared = kept.of(sweep)
         with env_override(hydra.job.env_set):
             job = prepared(
-                self.settings, directory=self.directory, code=_Kept(sweep.folder),
+                self.settings, directory=self.directory, code=shared, kept=shared,
                 argv=[*sweep.flags, *self.job.overrides],
                 experiment=hydra.runtime.choices.get("experiment"),
                 sweep={"id": sweep.id, "job": self.job.number}, extra=sweep.extra,
@@ -212,21 +211,6 @@ def _never_failing(sweep: Sweep, job: Asked, work: Callable[[], JobRecord]) -> J
     except IterunError as error:  # the run stands
         log.warning("%s", error.message)
     return record
-
-
-@dataclass(frozen=True)
-class _Kept:
-    """The state of the user's repository as it was when the sweep began."""
-
-    folder: str
-
-    def state(self) -> tuple[dict[str, Any] | None, str | None]:
-        return _code(self.folder)
-
-
-@lru_cache(maxsize=8)
-def _code(folder: str) -> tuple[dict[str, Any] | None, str | None]:
-    return sweeps.read(Path(folder)).git, sweeps.read_patch(Path(folder))
 
 
 def _judge(sweep: Sweep, number: int) -> Judge | None:

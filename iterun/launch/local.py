@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from iterun.core.job import Judge
     from iterun.core.progress import Listener
     from iterun.launch.existing import Existing
+    from iterun.launch.kept import Kept
 
 __all__ = ["discard", "launch", "prepared", "resume", "take", "with_system"]
 
@@ -85,6 +86,7 @@ def prepared(
     sweep: Mapping[str, Any] | None = None,
     extra: Sequence[Path] = (),
     threads: int | None = None,
+    kept: Kept | None = None,
 ) -> Job:
     """All that the runner needs; nothing is loaded, and no file is written.
 
@@ -97,6 +99,7 @@ def prepared(
         sweep: {id, job} of the sweep it belongs to.
         extra: further folders with groups (`--config-dir`).
         threads: the most that backend.threads=auto takes.
+        kept: what jobs before this one left in this process.
 
     Raises:
         ConfigError: the config can't be run; all its faults.
@@ -107,10 +110,12 @@ def prepared(
     return Job(
         procedure=procedure,
         config=config,
-        record=record(config, directory=directory, place=place, argv=argv, git=commit, sweep=sweep),
+        record=record(
+            config, directory=directory, place=place, argv=argv, git=commit, sweep=sweep, kept=kept
+        ),
         directory=directory,
         place=place,
-        builders=builders(config, place),
+        builders=builders(config, place, kept),
         stop=config["stop"] or {},
         checkpoint=config["checkpoint"] or {},
         objective=config["task"].get("objective"),
@@ -134,7 +139,7 @@ def take(found: Existing, listener: Listener, judge: Judge | None = None) -> Out
     view = RunView(found.directory)
     if found.act == "resumed":
         listener(Remark(f"{view.id} goes on: it was {found.state}"))
-        return resume(found.directory, [], lambda mode: listener)
+        return resume(found.directory, [], lambda mode: listener, judge=judge)
     if found.act == "alive":
         where = f"process {view.status.pid} on {view.status.host or 'this machine'}"
         listener(Remark(f"{view.id} is left alone: {where} is at it"))

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
+    from iterun.launch.kept import Kept
     from iterun.types import Placement
 
 #: distributions whose version can change a result
@@ -45,6 +46,7 @@ def record(
     argv: Sequence[str],
     git: Mapping[str, Any] | None,
     sweep: Mapping[str, Any] | None,
+    kept: Kept | None = None,
 ) -> RunRecord:
     """The record of a new run.
 
@@ -55,6 +57,7 @@ def record(
         argv: the line as typed, without the program.
         git: the state of the user's repository.
         sweep: {id, job} of the sweep it belongs to.
+        kept: what jobs before this one left in this process.
     """
     task = config["task"]
     system = str(task["about"]["system"])
@@ -62,7 +65,7 @@ def record(
         id=id_of(directory),
         system=system,
         family=system.partition("/")[0],
-        signature=signature(config, place),
+        signature=signature(config, place, kept),
         seed=config["seed"],
         created=datetime.now().astimezone().isoformat(timespec="seconds"),
         sweep=dict(sweep) if sweep else None,

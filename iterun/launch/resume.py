@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
-    from iterun.core.job import Outcome
+    from iterun.core.job import Judge, Outcome
     from iterun.core.progress import Listener
     from iterun.store.schema import RunRecord
     from iterun.types import Placement
@@ -37,6 +37,7 @@ def resume(
     overrides: Sequence[str],
     make_listener: Callable[[str], Listener],
     iteration: int | None = None,
+    judge: Judge | None = None,
 ) -> Outcome:
     """Go on with the run in `directory` from its newest checkpoint.
 
@@ -45,6 +46,7 @@ def resume(
         overrides: of `stop`, `checkpoint` and `logger`, as on the command line.
         make_listener: called with "resume" once all is in order.
         iteration: go on from this one, or the last one before it that has a checkpoint.
+        judge: may complete the run early.
 
     Raises:
         ConfigError: an override of anything else: that would be another run; the model or text
@@ -72,6 +74,7 @@ def resume(
         objective=config["task"].get("objective"),
         listener=listener,
         resume_from=resume_from,
+        judge=judge,
     )
     return mirrors.run(job)
 

@@ -18,6 +18,7 @@ from iterun.launch.builders import FILE, built, settings_of
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from iterun.launch.kept import Kept
     from iterun.types import Placement
 
 LENGTH = 16  # hex digits
@@ -28,8 +29,13 @@ _WHERE = frozenset(
 _NO_NUMBERS = frozenset({"about", "objective"})
 
 
-def signature(config: Mapping[str, Any], place: Placement) -> str:
+def signature(config: Mapping[str, Any], place: Placement, kept: Kept | None = None) -> str:
     """The hash of task, model, data and the like, and dtype; 16 hex digits.
+
+    Args:
+        config: resolved.
+        place: as resolved.
+        kept: knows the hashes of models and texts that jobs before this one had.
 
     Raises:
         ConfigError: a model or a file isn't there.
@@ -37,7 +43,7 @@ def signature(config: Mapping[str, Any], place: Placement) -> str:
     task = {key: _by_content(v) for key, v in config["task"].items() if key not in _NO_NUMBERS}
     parts = {"task": task, "dtype": place.dtype}
     for role, node in built(config).items():
-        parts[role] = _part(role, node)
+        parts[role] = _part(role, node, kept)
     text = json.dumps(parts, sort_keys=True, separators=(",", ":"), default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:LENGTH]
 
@@ -56,12 +62,14 @@ def of_fork(own: str, parent: str, iteration: int) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:LENGTH]
 
 
-def _part(role: str, node: Mapping[str, Any]) -> dict[str, Any]:
+def _part(role: str, node: Mapping[str, Any], kept: Kept | None) -> dict[str, Any]:
     settings = settings_of(node)
     locate_builder(node["_target_"], role)
     module = sys.modules[node["_target_"].rpartition(".")[0]]
     fingerprint = getattr(module, "fingerprint", None)
-    found = fingerprint(settings) if fingerprint is not None else None
+    found = None
+    if fingerprint is not None:
+        found = kept.fingerprint(node, fingerprint) if kept else fingerprint(settings)
     if found is None:
         return {"_target_": node["_target_"]} | settings
     rest = {key: value for key, value in settings.items() if key not in _WHERE}
