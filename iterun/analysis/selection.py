@@ -11,11 +11,12 @@ from __future__ import annotations
 import math
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from statistics import fmean
+from typing import TYPE_CHECKING
 
 from iterun.analysis.settings import Setting, group
 from iterun.errors import ConfigError
-from iterun.ops.stats import Interval, Paired, mean_interval, paired
+from iterun.ops.stats import Interval, mean_interval
 from iterun.store.rows import MISSING
 from iterun.store.schema import PRUNED
 
@@ -40,8 +41,13 @@ class Scored:
         """What tells it apart."""
         return self.setting.label
 
+    @property
+    def mean(self) -> float:
+        """Over its seeds."""
+        return fmean(self.values.values())
+
     def interval(self) -> Interval:
-        """The mean over its seeds."""
+        """The mean with its bootstrap interval."""
         return mean_interval(list(self.values.values()))
 
 
@@ -59,37 +65,6 @@ class Choice:
     def is_better(self, a: float, b: float) -> bool:
         """Whether a is the better value."""
         return a < b if self.goal == "min" else a > b
-
-
-@dataclass(frozen=True, kw_only=True)
-class Line:
-    """One setting in the final table."""
-
-    label: str
-    role: str  #: chosen, baseline
-    tuning: Interval | None  #: of the seeds it was chosen on; None: it had none of them
-    evaluation: Interval  #: of fresh seeds; n is 0 where none is done
-    values: Mapping[int, float]  #: of the evaluation, by seed
-    against: Paired | None = None  #: evaluation minus the baseline's, seed by seed
-
-    @property
-    def drop(self) -> float | None:
-        """Evaluation minus tuning: what the choice had of luck, and of other data."""
-        if self.tuning is None or not self.evaluation.n:
-            return None
-        return self.evaluation.mean - self.tuning.mean
-
-    def to_json(self) -> dict[str, Any]:
-        """For --json."""
-        return {
-            "setting": self.label,
-            "role": self.role,
-            "tuning": self.tuning._asdict() if self.tuning else None,
-            "evaluation": self.evaluation._asdict(),
-            "drop": self.drop,
-            "values": {str(seed): value for seed, value in self.values.items()},
-            "against_baseline": self.against._asdict() if self.against else None,
-        }
 
 
 def choose(rows: Sequence[Row], metric: str | None = None, goal: str | None = None) -> Choice:
@@ -119,8 +94,12 @@ def choose(rows: Sequence[Row], metric: str | None = None, goal: str | None = No
         for s in able
     ]
     sign = 1 if goal == "min" else -1
-    scored.sort(key=lambda one: sign * one.interval().mean)
-    left_out = {s.label: _why(s, values[id(s)], seeds) for s in settings if s not in able}
+    scored.sort(key=lambda one: sign * one.mean)
+    left_out = {
+        s.label: _why(s, values[id(s)], seeds)
+        for s in settings
+        if not seeds <= values[id(s)].keys()
+    }
     return Choice(
         metric=metric, goal=goal, seeds=sorted(seeds), candidates=scored, left_out=left_out,
         would_win=_would_win(settings, values, scored[0], sign),
@@ -141,37 +120,6 @@ def values_by_seed(rows: Iterable[Row], metric: str) -> dict[int, float]:
         if _is_whole(row) and value is not None:
             found.setdefault(row.seed, value)
     return dict(sorted(found.items()))
-
-
-def lines(
-    choice: Choice, evaluated: Sequence[tuple[str, str, Scored | None, Mapping[int, float]]]
-) -> list[Line]:
-    """The final table.
-
-    Args:
-        choice: made on the tuning seeds.
-        evaluated: of each setting its label, its role, its tuning scores if it has any, and the
-            values of its evaluation by seed. The baseline is last, if there is one.
-    """
-    base = next((values for _, role, _, values in evaluated if role == "baseline"), None)
-    return [
-        Line(
-            label=label,
-            role=role,
-            tuning=scored.interval() if scored else None,
-            evaluation=mean_interval(list(values.values())),
-            values=values,
-            against=_against(values, base) if base is not None and role != "baseline" else None,
-        )
-        for label, role, scored, values in evaluated
-    ]
-
-
-def _against(values: Mapping[int, float], base: Mapping[int, float]) -> Paired | None:
-    seeds = [seed for seed in values if seed in base]
-    if not seeds:
-        return None
-    return paired([values[seed] for seed in seeds], [base[seed] for seed in seeds])
 
 
 def _objective(rows: Sequence[Row], metric: str | None, goal: str | None) -> tuple[str, str]:

@@ -11,9 +11,7 @@ import contextlib
 import hashlib
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
-from iterun.errors import StoreError
 from iterun.store import disk, paths, sweeps
 from iterun.store.schema import Record, decode, encode
 
@@ -83,12 +81,3 @@ def runs(folder: Path) -> list[Path]:
     """
     found = [Path(job.directory) for job in sweeps.jobs(folder) if job.directory]
     return [path for path in found if (path / paths.RUN).is_file()]
-
-
-def sweep_of(record: dict[str, Any] | None) -> str | None:
-    """The id of the sweep that a run belongs to, by run.json's `sweep`."""
-    found = (record or {}).get("id")
-    return str(found) if found else None
-
-
-__all__ = ["SELECT", "TAG", "Selection", "StoreError", "find", "read", "runs", "sweep_of", "write"]
