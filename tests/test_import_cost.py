@@ -34,6 +34,7 @@ LIGHT = {
     "show task=prune/perp": set(),
     "show --help": {"yaml", "sqlite3"},
     "report --help": {"yaml", "sqlite3", "jinja2"},
+    "select --help": {"yaml", "sqlite3"},
     "resume --help": {"yaml", "sqlite3"},
     "doctor --help": {"yaml", "sqlite3"},
     "completion bash": {"yaml", "sqlite3"},

@@ -116,7 +116,7 @@ def _of_command(
         yield from _hydra([], current) if current.startswith(keys) else _filters(current)
     elif command == "diff":
         yield from _runs(outputs) if len(rest) < 2 else ()
-    elif command in ("plot", "watch", "compare", "report"):
+    elif command in ("plot", "watch", "compare", "report", "select"):
         yield from _runs(outputs)
         yield from _filters(current)
     elif command == "fork":
