@@ -6,7 +6,9 @@ import threading
 from pathlib import Path
 
 import torch
-from core_procedures import Everything, Slow, attempt, die_at
+from core_procedures import Everything, Slow, attempt, die_at, record
+
+from iterun.store import copy
 
 ALWAYS = {"share": None, "last": 2}
 assert torch.get_num_threads() == 1
@@ -79,3 +81,15 @@ def _deaf(lock):
     """One call that runs for seconds without giving Python a chance to run a handler."""
     a = torch.rand(1500, 1500)
     torch.linalg.matrix_power(a, 2**40)
+
+
+def forking(source, directory, kill_at):
+    """The beginning of a fork of `source`, killed at a call that touches the disk."""
+    own = record(id="fork0001", parent={"run": "abcd1234", "iteration": 5})
+    deadly = die_at(kill_at)
+    next(deadly)
+    with copy.appearing(Path(directory)) as part:
+        copy.prefix(Path(source), 5, part)
+        copy.write_record(part, record=own, config={"task": {"_target_": "x.Y", "to": 8}})
+    next(deadly)
+    return 0
