@@ -17,7 +17,11 @@ if TYPE_CHECKING:
 
 def json_text(value: Any) -> str:
     r"""JSON on one line; characters that a terminal acts on stand as `\u....`."""
-    text = encode(value).decode()
+    return printable(encode(value).decode())
+
+
+def printable(text: str) -> str:
+    """JSON in which characters that a terminal acts on are escaped."""
     if text.isprintable():
         return text
     return "".join(char if char.isprintable() else _escaped(char) for char in text)
@@ -33,7 +37,7 @@ def write_rows(screen: Screen, rows: Sequence[Row], form: str) -> None:
     if form == "csv":
         _write_csv(screen, rows)
         return
-    body = ",\n".join(json_text(row.to_json()) for row in rows)
+    body = ",\n".join(printable(row.json()) for row in rows)
     screen.raw(f"[\n{body}\n]\n" if body else "[]\n")
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from iterun.store import paths
 
-_VERSION = 2  # of the tables; a file of another version is made anew
+_VERSION = 3  # of the tables; a file of another version is made anew
 _TABLES = (
     """CREATE TABLE IF NOT EXISTS run (
         path TEXT PRIMARY KEY, folder TEXT NOT NULL, mtime INTEGER NOT NULL,

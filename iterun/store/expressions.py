@@ -16,8 +16,8 @@ _COLUMNS = {
 }  # fmt: skip
 _IN_BODY = {
     "seconds": "$.seconds", "iterations": "$.iterations", "signature": "$.signature",
-    "reason": "$.status.reason", "error": "$.status.error", "host": "$.status.host",
-    "attempt": "$.status.attempt", "tags": "$.tags[0]", "note": "$.note", "sweep": "$.sweep.id",
+    "reason": "$.reason", "error": "$.error", "host": "$.host", "attempt": "$.attempt",
+    "tags": "$.tags[0]", "note": "$.note", "sweep": "$.sweep.id",
     "best": "$.best.value",
 }  # fmt: skip
 _TOLERANCE = 1e-9  # relative: sqlite may read the last digit of a number otherwise than Python

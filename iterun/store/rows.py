@@ -20,6 +20,11 @@ COLUMNS = (
     "id", "system", "family", "state", "reason", "created", "seconds", "iterations", "seed",
     "model", "data", "signature", "tags", "note", "sweep", "path", "error", "attempt", "host",
 )  # fmt: skip
+#: of the body, which is the second half of a row's JSON as `ls --json` writes it
+_BODY = (
+    "reason", "seconds", "iterations", "signature", "tags", "note", "error", "attempt", "host",
+    "parameters", "last", "result", "costs", "objective", "best", "parent", "sweep",
+)  # fmt: skip
 #: other words for them
 ALIASES = {"status": "state", "task": "system", "tag": "tags"}
 #: where a bare name is looked for, in this order, and the prefix that picks one place
@@ -35,7 +40,7 @@ class Row:
         (self.id, self.system, self.family, self._state, self.created, self.stamp, seed,
          self.model, self.data) = columns  # fmt: skip
         self.seed = int(seed)
-        self.raw = body  #: JSON
+        self.raw = body  #: JSON, an object with the names of `_BODY`
 
     @cached_property
     def path(self) -> Path:
@@ -74,7 +79,7 @@ class Row:
     @property
     def attempt(self) -> int:
         """1, and one more for each resume."""
-        return int(self.body["status"].get("attempt", 1))
+        return int(self.body["attempt"])
 
     @property
     def iterations(self) -> int | None:
@@ -180,23 +185,27 @@ class Row:
 
     def to_json(self) -> dict[str, Any]:
         """The whole row, for `ls --json`."""
-        row = {name: self.get(name) for name in COLUMNS} | {"path": str(self.path)}
-        places = {key: self._dict(key) for key in PLACES.values()}
+        return {**self._head(), **{name: self.body.get(name) for name in _BODY}}
+
+    def json(self) -> str:
+        """`to_json` as text; of a run that has ended without parsing what the index holds."""
+        if self._state == RUNNING:
+            return encode(self.to_json()).decode()
+        return f"{encode(self._head()).decode()[:-1]},{self.raw[1:]}"
+
+    def _head(self) -> dict[str, Any]:
         return {
-            **row,
-            **places,
-            "objective": self.objective,
-            "best": self.best,
-            "parent": self.parent,
-            "sweep": self.sweep,
-        }
+            "id": self.id, "system": self.system, "family": self.family, "state": self.state,
+            "created": self.created, "seed": self.seed, "model": self.model, "data": self.data,
+            "path": str(self.path),
+        }  # fmt: skip
 
     def _dict(self, key: str) -> dict[str, Any]:
         found: dict[str, Any] = self.body.get(key) or {}
         return found
 
     def _text(self, key: str) -> str | None:
-        found: str | None = self.body["status"].get(key)
+        found: str | None = self.body.get(key)
         return found
 
 
@@ -221,14 +230,17 @@ def read_row(directory: Path, view: RunView | None = None) -> tuple[tuple[Any, .
     summary = view.summary or Summary(state=status.state, parameters=_parameters(view))
     marked = _marks(view)
     body = {
-        "signature": record.signature, "objective": summary.objective or record.objective,
-        "parameters": summary.parameters, "last": summary.last, "best": summary.best,
-        "result": summary.result, "costs": summary.costs, "parent": record.parent,
-        "sweep": record.sweep, "note": marked.note or None,
-        "tags": marked.with_config(marks.of_config(view.config)),
-        "seconds": summary.seconds if view.summary else None,
-        "iterations": max(summary.iterations, status.iteration or 0), "status": status.to_json(),
+        "reason": status.reason, "seconds": summary.seconds if view.summary else None,
+        "iterations": max(summary.iterations, status.iteration or 0),
+        "signature": record.signature, "tags": marked.with_config(marks.of_config(view.config)),
+        "note": marked.note or None, "error": status.error, "attempt": status.attempt,
+        "host": status.host or None, "parameters": summary.parameters, "last": summary.last,
+        "result": summary.result, "costs": summary.costs,
+        "objective": summary.objective or record.objective, "best": summary.best,
+        "parent": record.parent, "sweep": record.sweep,
     }  # fmt: skip
+    if status.state == RUNNING:
+        body["status"] = status.to_json()  # tells whether it still does
     columns = (
         record.id, record.system, record.family, status.state, record.created,
         _stamp(record.created), _seed(record.seed), record.model, record.data,
@@ -238,7 +250,7 @@ def read_row(directory: Path, view: RunView | None = None) -> tuple[tuple[Any, .
             f"{directory / 'run.json'} can't be read: a name in it holds half a character",
             hint="put it back from a copy, or remove the folder",
         )
-    return columns, encode({k: v for k, v in body.items() if v not in (None, {}, [])}).decode()
+    return columns, encode(body).decode()
 
 
 def _marks(view: RunView) -> marks.Marks:

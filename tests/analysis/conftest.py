@@ -28,7 +28,7 @@ def row(tmp_path: Path) -> Callable[..., Row]:
             "parameters": {**parameters, "model": model, "data": "pydoc", "seed": seed},
             "last": values | (last or {}), "result": {"ppl_dense": 19.5},
             "costs": {"peak_mem_mb": 500.0 + seed}, "seconds": 10.0 + seed,
-            "iterations": iterations, "status": {"state": state, "reason": reason},
+            "iterations": iterations, "reason": reason, "attempt": 1,
         }  # fmt: skip
         columns = (
             id, system, system.partition("/")[0], state, "2026-11-24T10:15:00+01:00",

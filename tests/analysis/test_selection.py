@@ -22,7 +22,7 @@ def row(x, seed, loss, *, state="completed", reason="length", system="mine/noisy
     content = {
         "signature": f"s{x}", "objective": OBJECTIVE, "parameters": {"x": x, "seed": seed},
         "last": {} if loss is None else {"loss": loss, "speed": float(loss) * -1},
-        "status": {"state": state, "reason": reason},
+        "reason": reason, "attempt": 1,
     } | body  # fmt: skip
     return Row(Path("outputs"), id, columns, json.dumps(content))
 

@@ -8,6 +8,9 @@ from typing import Any
 
 import pytest
 
+from iterun.store.rows import row_of
+from iterun.store.schema import encode
+
 
 @pytest.fixture
 def three(runs: Any) -> None:
@@ -142,3 +145,14 @@ def test_bad_input_names_what_is_near(
     assert said in answer.err
     assert hint in answer.err.partition("hint: ")[2]
     assert answer.out == ""
+
+
+def test_json_of_a_run_that_ended_is_what_its_row_says(iterun: Any, runs: Any) -> None:
+    """Its body goes from the index to the screen unparsed."""
+    path = runs("aaaa", error="\x1b[31m half \ud800 NaN", parameters={"x": float("nan"), "n": None})
+    iterun("note", "aaaa", 'quote " and \u202e back')
+
+    answer = iterun("ls", "--json")
+
+    assert answer.out.isascii() or answer.out.replace("\n", "").isprintable()
+    assert json.loads(answer.out) == [json.loads(encode(row_of(path).to_json()))]
