@@ -38,6 +38,16 @@ LIGHT = {
     "resume --help": {"yaml", "sqlite3"},
     "doctor --help": {"yaml", "sqlite3"},
     "completion bash": {"yaml", "sqlite3"},
+    "compare --help": {"yaml", "sqlite3"},
+    "diff --help": {"yaml", "sqlite3"},
+    "diff @-1 3f9a --patch": {"yaml"},
+}
+#: lines that compute, and what they may import for it; besides, what they have no use for
+NUMERIC = {
+    "compare": ({"numpy"}, {"yaml"}),
+    "compare --csv --metrics all": ({"numpy"}, {"yaml"}),
+    "compare --paper --json": ({"numpy"}, set[str]()),
+    "compare --baseline first": ({"numpy", "scipy"}, {"yaml"}),
 }
 LOADED = """
 import sys
@@ -82,6 +92,15 @@ def test_a_command_that_only_looks_imports_nothing_heavy(line: str, outputs: Pat
     modules = loaded(line.split(), ITERUN_OUTPUTS=str(outputs))
 
     assert modules & (HEAVY | LIGHT[line]) == set()
+
+
+@pytest.mark.parametrize("line", NUMERIC)
+def test_a_command_that_computes_imports_no_more_than_that(line: str, outputs: Path) -> None:
+    needed, useless = NUMERIC[line]
+
+    modules = loaded(line.split(), ITERUN_OUTPUTS=str(outputs))
+
+    assert modules & ((HEAVY - needed) | useless) == set()
 
 
 @pytest.mark.parametrize("line", ["", "task=pr", "show ", "ls status=c", "task=prune task.s"])

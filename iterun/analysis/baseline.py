@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from iterun.analysis.comparison import Comparison, Entry, Measured
-    from iterun.ops.stats import Paired
+    from iterun.ops.stats import Paired as Paired
     from iterun.store.rows import Row
 
 

@@ -16,10 +16,10 @@ from iterun.store.rows import MISSING
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from iterun.analysis.baseline import Paired
     from iterun.analysis.comparison import Comparison, Measured
     from iterun.analysis.published import Figure
     from iterun.cli.console import Screen
-    from iterun.ops.stats import Paired
 
 __all__ = ["Column", "about", "columns", "draw", "published"]
 
