@@ -226,7 +226,7 @@ def _legend(
 def axis_name(name: str) -> str:
     """A metric as an axis says it: the unit that its name bears stands behind it."""
     for end, unit in _UNITS.items():
-        if name.endswith(end) and name != end:
+        if name.endswith(end) and name != end and "_per_" not in name:
             return f"{name.removesuffix(end)} ({unit})"
     return "seconds an iteration" if name == "seconds" else name
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from math import ceil, floor, log10
+from math import ceil, floor, inf, log10
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -19,16 +19,17 @@ def linear(low: float, high: float, most: int) -> list[float]:
     Fewer than two where the range is too narrow for floats to tell its numbers apart.
     """
     span = high - low
-    if not 0 < span < float("inf"):
-        return [low]
     rough = span / max(most - 1, 1)
+    if not 0 < rough < inf:
+        return [low]
     exponent = floor(log10(rough))
     for factor in itertools.chain(_STEPS, (20, 50, 100)):
         step = _power(exponent, factor)
         first, last = ceil(low / step - 1e-9), floor(high / step + 1e-9)
         if last - first < most:
             found = [_power(exponent, k * factor) for k in range(first, last + 1)]
-            return found or [low]
+            slack = 1e-6 * span
+            return [x for x in found if low - slack <= x <= high + slack] or [low]
     return [low]
 
 

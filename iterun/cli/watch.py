@@ -47,14 +47,15 @@ def watch(words: Sequence[str], *, outputs: str | None, once: bool, as_json: boo
     with Index(paths.outputs_root(outputs)) as index:
         runs = Runs(index, words)
         display = watch_display.display(once=once, as_json=as_json)
-        try:
-            with display:
+        with display:
+            try:
                 _follow(runs, display, once=once)
-        except KeyboardInterrupt:
-            if runs.is_going_on:
-                goes = "the run goes on" if len(runs.all) == 1 else "the runs go on"
-                err().line(Span("left; ", "dim"), Span(goes, "dim"))
-            return _INTERRUPTED
+            except KeyboardInterrupt:
+                display.end(runs)
+                if runs.is_going_on:
+                    goes = "the run goes on" if len(runs.all) == 1 else "the runs go on"
+                    err().line(Span(f"left; {goes}", "dim"))
+                return _INTERRUPTED
     return next((run.exit_status for run in runs.all if run.exit_status), 0)
 
 

@@ -78,9 +78,10 @@ def _end(run: Watched, columns: int) -> list[list[Part]]:
     if why := words.reason(run.state, run.status.reason, run.status.iteration):
         text = clip(clean(why), columns - len(run.state) - 4)
         lines.append(["  ", Span(run.state, words.STYLES.get(run.state, "")), f"  {text}"])
+    heads = (Span("error: ", "alarm"), Span(" hint: ", "accent"))
     lines += [
-        ["  ", Span("error: ", "alarm"), clip(clean(line), columns - 9)]
-        for line in (run.status.error or "").splitlines()[:2]
+        ["  ", head, clip(clean(line), columns - 9)]
+        for head, line in zip(heads, (run.status.error or "").splitlines(), strict=False)
     ]
     return lines
 
