@@ -28,6 +28,18 @@ def test_a_procedure_counts_to_ten(tmp_path):
     )  # fmt: skip
 
 
+def test_the_status_says_while_it_goes_on_how_many_iterations_there_will_be(tmp_path):
+    lengths = []
+
+    def look(event):
+        if isinstance(event, IterationDone):
+            lengths.append(RunView(tmp_path / "run").status.length)
+
+    attempt(Count(to=3), tmp_path / "run", listener=look)
+
+    assert lengths == [3, 3, 3, 3]
+
+
 def test_the_procedure_is_called_in_the_order_of_the_design(tmp_path):
     calls = []
 
