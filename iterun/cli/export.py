@@ -11,7 +11,7 @@ from iterun.cli.console import Span, err, out
 from iterun.cli.figures import count
 from iterun.cli.ls import tell_problems
 from iterun.cli.text import clean
-from iterun.errors import ConfigError
+from iterun.errors import ConfigError, nearest
 from iterun.store import paths
 from iterun.store.index import Index
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from iterun.store.rows import Row
 
 TABLES = ("csv", "parquet")
+TOOLS = ("tensorboard", "mlflow", "wandb", "trackio")
 
 
 def export(
@@ -42,6 +43,8 @@ def export(
     Raises:
         IterunError: it can't be done.
     """
+    _known("to", to, (*TABLES, *TOOLS))
+    _known("what", what, ("iterations", "runs"))
     root = paths.outputs_root(outputs)
     with Index(root) as index:
         rows = _rows(index, words)
@@ -54,6 +57,15 @@ def export(
     from iterun.cli import telling
 
     return telling.tell(rows, telling.tracker(to, place, root), as_json=as_json)
+
+
+def _known(option: str, value: str, known: Sequence[str]) -> None:
+    if value not in known:
+        near = nearest(value, known, n=1) or known
+        raise ConfigError(
+            f"--{option} {value}: there is no such choice",
+            hint=" or ".join(f"--{option} {name}" for name in near),
+        )
 
 
 def _rows(index: Index, words: Sequence[str]) -> list[Row]:

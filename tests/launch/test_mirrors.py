@@ -147,7 +147,7 @@ def test_a_refused_run_leaves_no_process(line: Any, monkeypatch: pytest.MonkeyPa
     with pytest.raises(ConfigError, match="no such columns"):
         line("task=mine/count", NOTEBOOK)
     assert psutil.Process().children() == []
-    assert line.nothing_left
+    assert line.runs == []
 
 
 def test_a_sweep_starts_a_tool_once(line: Any) -> None:

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
 from iterun.cli.commands.options import AsJson, Outputs, Runs
 
-To = Literal["csv", "parquet", "tensorboard", "mlflow", "wandb", "trackio"]
-
 
 def command(
     words: Runs = None,
-    to: Annotated[To, typer.Option("--to", help="a table in a file, or another tool")] = "csv",
+    to: Annotated[
+        str,
+        typer.Option(
+            "--to",
+            metavar="TO",
+            help="csv or parquet (a table), tensorboard, mlflow, wandb or trackio (the tool)",
+        ),
+    ] = "csv",
     out: Annotated[
         str | None,
         typer.Option(
@@ -24,8 +29,8 @@ def command(
         ),
     ] = None,
     what: Annotated[
-        Literal["iterations", "runs"],
-        typer.Option("--what", help="of a table: a row an iteration, or a row a run"),
+        str,
+        typer.Option("--what", metavar="ROWS", help="of a table: iterations (a row each) or runs"),
     ] = "iterations",
     as_json: AsJson = False,
     outputs: Outputs = None,
