@@ -3,6 +3,7 @@
 import json
 import os
 import shlex
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -54,7 +55,7 @@ def test_a_search_does_its_trials_as_runs_like_any_other(search, line):
 
 
 def test_the_same_seed_finds_the_same(search):
-    one, two = search(), search()
+    one, two = search(n=2), search(n=2)
 
     assert [t.params for t in one.trials] == [t.params for t in two.trials]
     assert [t.values for t in one.trials] == [t.values for t in two.trials]
@@ -142,6 +143,7 @@ def test_a_named_study_goes_on_with_the_trials_that_are_missing(search, line):
     assert "the study mine goes on: 2 of 5 trials are done" in remarks(line)
 
 
+@pytest.mark.slow  # 26 runs
 def test_a_study_that_went_on_equals_an_unbroken_one(search):
     search("hydra.sweeper.study_name=broken", n=2)
     broken = search("hydra.sweeper.study_name=broken", n=12)
@@ -195,6 +197,20 @@ def test_what_cannot_be_searched_is_refused_and_leaves_nothing(line, words, mess
 def test_cmaes_needs_two_numbers(line):
     with pytest.raises(ConfigError, match="needs two numbers"):
         line(*SEARCH[:5], "hydra/sweeper/sampler=cmaes", "task.x=interval(0,1)")
+
+
+def test_an_interrupted_search_tells_what_is_done_and_goes_on(search, line, monkeypatch):
+    monkeypatch.setenv("NOISY_KILL", "3")
+    monkeypatch.setenv("NOISY_SIGNAL", str(int(signal.SIGINT)))
+    status = line(*SEARCH, "hydra.sweeper.n_trials=4")
+    [early] = [event.findings for event in line.events if isinstance(event, StudyEnded)]
+
+    found = search("on_existing=resume", n=4)
+
+    assert status == 130
+    assert [trial.state for trial in early.trials] == ["complete", "complete", "running"]
+    assert [trial.state for trial in found.trials] == ["complete"] * 4
+    assert [RunView(path).status.attempt for path in line.runs].count(2) == 1
 
 
 @pytest.mark.slow  # processes that are killed

@@ -1,5 +1,6 @@
 """Studies with optuna alone: numbers, seeds of samplers, stale trials, what is told."""
 
+import os
 import re
 import shutil
 import subprocess
@@ -18,6 +19,7 @@ from iterun.launch.search.findings import findings
 from iterun.launch.search.plan import Plan
 from iterun.launch.search.space import parse
 from iterun.launch.search.study import Trials, find
+from iterun.store import process
 
 WORDS = ("x=interval(0,1)", "y=tag(log,interval(1e-4,1))")
 
@@ -125,10 +127,22 @@ def test_a_stale_trial_can_be_taken_over_with_its_own_number(tmp_path, killed):
     assert (trial.number, study.stale(), study.missing()) == (0, [], 5)
 
 
-def test_a_live_process_keeps_its_trial(tmp_path):
-    trials(tmp_path).ask()
+def test_a_search_keeps_its_trial_and_so_does_a_live_process(tmp_path):
+    study = trials(tmp_path)
+    trial = study.ask()
+    parent = {"pid": os.getppid(), "start_ticks": process.start_ticks(os.getppid())}
+
+    assert (study.stale(), study.elsewhere()) == ([], 0)
+    trial.set_user_attr("owner", trial.user_attrs["owner"] | parent)
+    assert (study.stale(), study.elsewhere()) == ([], 1)
+
+
+def test_a_trial_of_another_machine_is_left_alone_unless_told_otherwise(tmp_path):
+    trial = trials(tmp_path).ask()
+    trial.set_user_attr("owner", trial.user_attrs["owner"] | {"host": "far-away"})
 
     assert trials(tmp_path).stale() == []
+    assert [stale.number for stale in trials(tmp_path, take_over=True).stale()] == [0]
 
 
 def test_a_torn_line_of_the_journal_is_cut_off(tmp_path):

@@ -63,6 +63,7 @@ class Trials:
 
     def __init__(self, folder: Path, plan: Plan, space: Space) -> None:
         self.plan, self.space = plan, space
+        self._me = _me()
         self.url = storage.url_of(plan.storage, folder)
         name = plan.name or str(_read(folder / STUDY).get("name") or folder.name)
         self.study = _opened(storage.open_storage(self.url), name, plan)
@@ -115,14 +116,13 @@ class Trials:
     def elsewhere(self) -> int:
         """How many trials another process is at."""
         states = optuna().trial.TrialState
-        mine = process.own_status(RUNNING, attempt=1).pid
         running = [t for t in self._all() if t.state == states.RUNNING and self._is_alive(t)]
-        return sum(t.user_attrs[OWNER].get("pid") != mine for t in running)
+        return sum(t.user_attrs[OWNER] != self._me for t in running)
 
     def take(self, stale: FrozenTrial) -> Trial:
         """A stale trial, to be gone on with by this process."""
         trial = storage.trial(self.study, stale.number)
-        trial.set_user_attr(OWNER, _me())
+        trial.set_user_attr(OWNER, self._me)
         return trial
 
     def give_up(self, stale: FrozenTrial) -> None:
@@ -139,7 +139,7 @@ class Trials:
             self.plan.sampler, samplers.seed_of(self.seed, number)
         )
         trial = self.study.ask(self._distributions)
-        trial.set_user_attr(OWNER, _me())
+        trial.set_user_attr(OWNER, self._me)
         return trial
 
     def jobs(self, number: int) -> list[int]:
@@ -185,9 +185,12 @@ class Trials:
         owner = trial.user_attrs.get(OWNER)
         if owner is None:
             return False
-        if owner.get("host") != process.own_status(RUNNING, attempt=1).host:
+        if owner["host"] != self._me["host"]:
             return not self.plan.take_over
-        return process.is_alive(Status(state=RUNNING, **owner))
+        if all(owner[key] == self._me[key] for key in ("pid", "boot_id", "start_ticks")):
+            return bool(owner["search"] == self._me["search"])  # an earlier one of this process
+        known = {key: value for key, value in owner.items() if key != "search"}
+        return process.is_alive(Status(state=RUNNING, **known))
 
     def _next_of_grid(self) -> dict[str, Any]:
         taken = [t.params for t in self._all() if not t.user_attrs.get(LOST)]
@@ -230,6 +233,7 @@ def _me() -> dict[str, Any]:
         "host": found.host,
         "boot_id": found.boot_id,
         "start_ticks": found.start_ticks,
+        "search": secrets.token_hex(4),
     }
 
 

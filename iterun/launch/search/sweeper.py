@@ -119,7 +119,7 @@ class OptunaSweeper(Sweeper):
         return plain
 
     def _checked(self, space: Space) -> Mapping[str, Any] | None:
-        """Check a job from the middle of the space, and each choice; the objective, if all have one.
+        """Check a job from the middle of the space, and each choice; the objective of them all.
 
         Raises:
             ConfigError: what is wrong with every trial, or with one of the choices.

@@ -46,8 +46,8 @@ class Noisy(Procedure):
 
 
 def _count_down_to_a_kill() -> None:
-    """In a process with NOISY_KILL=N: die in the third look of the Nth run."""
+    """With NOISY_KILL=N: die in the third look of the Nth run; with NOISY_SIGNAL of that."""
     if (left := os.environ.get("NOISY_KILL")) is not None:
         os.environ["NOISY_KILL"] = str(int(left) - 1)
         if left == "1":
-            os.kill(os.getpid(), signal.SIGKILL)
+            os.kill(os.getpid(), int(os.environ.get("NOISY_SIGNAL", signal.SIGKILL)))
