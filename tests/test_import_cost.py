@@ -44,9 +44,15 @@ LIGHT = {
     "compare --help": {"yaml", "sqlite3"},
     "diff --help": {"yaml", "sqlite3"},
     "diff @-1 3f9a --patch": {"yaml"},
+    "plot --help": {"yaml", "sqlite3"},
+    "watch --help": {"yaml", "sqlite3"},
+    "watch --once": {"yaml"},
+    "watch task=prune --json": {"yaml"},
 }
 #: lines that compute, and what they may import for it; besides, what they have no use for
 NUMERIC = {
+    "plot": ({"numpy"}, {"yaml"}),
+    "plot task=prune ppl --x seconds --csv": ({"numpy"}, {"yaml"}),
     "compare": ({"numpy"}, {"yaml"}),
     "compare --csv --metrics all": ({"numpy"}, {"yaml"}),
     "compare --paper --json": ({"numpy"}, set[str]()),
