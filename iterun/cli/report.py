@@ -47,7 +47,8 @@ def write(
     """
     path = Path(out).expanduser()
     _check(words, path, whole, megabytes)
-    with Index(paths.outputs_root(outputs)) as index:
+    folder = paths.outputs_root(outputs)
+    with Index(folder) as index:
         found = picked.runs(index, words)
     for one in found:
         if one.iteration is not None:
@@ -58,8 +59,9 @@ def write(
     from iterun.analysis.report import gather, page
 
     report = gather.read(
-        [one.row for one in found], asked=words, title=title, whole=whole, megabytes=megabytes
-    )
+        [one.row for one in found], asked=words, outputs=folder, title=title, whole=whole,
+        megabytes=megabytes,
+    )  # fmt: skip
     data = page.render(report)
     disk.write_beside(path, data, durable=False)
     _tell(path, len(data), report.total, report.remarks)

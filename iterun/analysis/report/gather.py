@@ -12,15 +12,17 @@ from iterun import __version__
 from iterun.analysis import facts
 from iterun.analysis.compare import compare
 from iterun.analysis.numbers import count, duration
-from iterun.analysis.report import charts, groups, listing, runs
+from iterun.analysis.report import charts, evaluations, groups, listing, runs
 from iterun.analysis.report.artifacts import Budget
 from iterun.store.reader import RunView
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from iterun.analysis.comparison import Comparison, Entry
     from iterun.analysis.report.charts import Chart
+    from iterun.analysis.report.evaluations import Evaluation
     from iterun.analysis.report.groups import Groups
     from iterun.analysis.report.listing import Listing
     from iterun.analysis.report.runs import RunPage
@@ -41,6 +43,7 @@ class System:
     arxiv: str
     groups: Groups
     chart: Chart
+    evaluations: list[Evaluation]
 
 
 @dataclass
@@ -64,6 +67,7 @@ def read(
     rows: Sequence[Row],
     *,
     asked: Sequence[str],
+    outputs: Path | None = None,
     title: str | None = None,
     whole: int = WHOLE,
     megabytes: int = MEGABYTES,
@@ -73,6 +77,7 @@ def read(
     Args:
         rows: at least one run.
         asked: the words of the command.
+        outputs: the folder with the runs, whose evaluations are looked for.
         title: of the page; None: from the systems.
         whole: how many runs, the first ones, are shown whole.
         megabytes: how large the page may get, roughly.
@@ -84,9 +89,13 @@ def read(
         _cards(rows),
     )  # fmt: skip
     budget = Budget(int(megabytes * 1e6) - 100_000)
-    found = compare(rows)
+    # Fresh seeds are held against tuning seeds in a table of their own, never in one mean.
+    tuned = {row.system for row in rows if not evaluations.is_one(row)}
+    found = compare([row for row in rows if not (evaluations.is_one(row) and row.system in tuned)])
+    evaluated = evaluations.read(outputs, rows) if outputs else []
     for name in found.systems:
         page.systems.append(system := _system(name, found))
+        system.evaluations = [one for one in evaluated if one.system == name]
         parts = [part for own in system.chart.points.values() for part in own if part]
         budget.left -= _POINT * sum(len(numbers) for part in parts for numbers in part)
     budget.left -= 10 * _CELL * len(rows) if len(rows) > 1 else 0
@@ -110,17 +119,18 @@ def _cards(rows: Sequence[Row]) -> list[tuple[str, str]]:
         f"{datetime.fromisoformat(row.created):%d %b %Y}" for row in (by_age[0], by_age[-1])
     )
     models = list(dict.fromkeys(row.model for row in rows if row.model))
-    return [
+    cards = [
         ("started", since if since == until else f"{since} to {until}"),
-        ("computed for", duration(sum(seconds)) if seconds else "?"),
-        ("model" if len(models) == 1 else "models", listing.clip(", ".join(models)) or "none"),
+        ("computed for", duration(sum(seconds)) if seconds else ""),
+        ("model" if len(models) == 1 else "models", listing.clip(", ".join(models))),
     ]
+    return [(name, text) for name, text in cards if text]
 
 
 def _system(name: str, compared: Comparison) -> System:
     found = groups.read(compared, name)
     title, arxiv = facts.paper(RunView(found.entries[0].setting.rows[0].path))
-    return System(name, title, runs.arxiv_number(arxiv), found, charts.read(found))
+    return System(name, title, runs.arxiv_number(arxiv), found, charts.read(found), [])
 
 
 def _whole(

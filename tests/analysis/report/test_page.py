@@ -101,7 +101,8 @@ def test_recorded_text_stays_text(make: Callable, html: Callable) -> None:
         EVIL, state=EVIL, error=EVIL, parameters={EVIL: EVIL}, labels={EVIL: EVIL},
         more={EVIL: 1.0}, note=EVIL, about={"paper": EVIL, "arxiv": EVIL, "year": EVIL},
         model=EVIL, data=EVIL, host=EVIL, packages={EVIL: EVIL}, environment={EVIL: EVIL},
-        command=[EVIL], git={"commit": EVIL, "dirty": True}, objective={"metric": EVIL, "goal": EVIL},
+        command=[EVIL], git={"commit": EVIL, "dirty": True},
+        objective={"metric": EVIL, "goal": EVIL},
     )  # fmt: skip
     (directory / "log.txt").write_text(EVIL)
     (directory / "code.patch").write_text(EVIL)
