@@ -127,7 +127,8 @@ class RunView:
         for folder, names, files in os.walk(root) if not root.is_symlink() else ():
             names[:] = [name for name in names if not name.startswith(".")]
             visible = (Path(folder, name) for name in files if not name.startswith("."))
-            found += [path for path in visible if stat.S_ISREG(path.lstat().st_mode)]
+            # Neither raises where a run that goes on has replaced the file meanwhile.
+            found += [p for p in visible if os.path.isfile(p) and not os.path.islink(p)]
         return sorted(found)
 
     def log(self, most: int = LARGEST_FILE) -> str:
