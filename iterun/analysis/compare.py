@@ -215,7 +215,7 @@ def _remarks(found: Comparison, *, all_states: bool) -> list[str]:
     elif all_states and any(r.state != COMPLETED for e in found.entries for r in e.counted):
         remarks.append("runs that did not complete are in the means")
     if repeats:
-        remarks.append(f"{repeats} repeated: of each seed the newest run counts")
+        remarks.append(f"{repeats} of a repeated seed left out: the newest of each counts")
     if uneven := sum(map(_is_uneven, found.entries)) if found.at is None else 0:
         remarks.append(
             f"{uneven} with seeds that stop.iterations ended at different iterations: "

@@ -61,6 +61,11 @@ class Asked:
             )
         if self.csv + self.json + self.markdown + (self.parquet is not None) > 1:
             raise ConfigError("--csv, --json, --md and --parquet exclude one another", hint="")
+        if self.paper and (self.csv or self.parquet is not None):
+            raise ConfigError(
+                "--paper: published figures don't stand in the columns of measured ones",
+                hint="--json and --md have them apart",
+            )
 
 
 def show(asked: Asked, *, outputs: str | None) -> None:
@@ -154,6 +159,8 @@ def _on_tests(found: Comparison) -> list[str]:
     ]
     n = sum(test is not None and test.p is not None for test in tests)
     remarks = [f"p of each of {n} tests by itself, not corrected for their number"] if n > 1 else []
+    if len(found.against.baselines) > 1:
+        remarks.append(f"each against {found.against.word} with otherwise its own settings")
     if alone := sum(test is not None and test.n == 1 for test in tests):
         remarks.append(f"{alone} with one common seed: a difference, but no test")
     return remarks

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from iterun.analysis import tabular
-from iterun.cli import compare_table
+from iterun.cli import compare_table, published
 from iterun.cli.formats import json_text
 from iterun.cli.text import clean
 from iterun.errors import ConfigError, UnavailableError
@@ -122,8 +122,8 @@ def write_markdown(
         screen.raw(f"**{_escaped(system)}** {_escaped(compare_table.about(found, system))}\n\n")
         _markdown(screen, compare_table.columns(found, system, own))
     if figures:
-        screen.raw("\n**Published**\n\n")
-        _markdown(screen, compare_table.published(figures))
+        screen.raw("\n**Published**, not measured here\n\n")
+        _markdown(screen, published.columns(figures))
 
 
 def _markdown(screen: Screen, columns: Sequence[compare_table.Column]) -> None:

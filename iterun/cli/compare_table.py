@@ -2,30 +2,28 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from iterun.analysis import numbers
-from iterun.cli import words
+from iterun.cli import published, words
 from iterun.cli.console import Span
-from iterun.cli.figures import column, count, duration, setting, value
+from iterun.cli.figures import column, count, duration, setting
 from iterun.cli.tables import SOON, Column, table
 from iterun.cli.text import clip
 from iterun.store.columns import SECONDS
 from iterun.store.rows import MISSING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
 
     from iterun.analysis.baseline import Paired
     from iterun.analysis.comparison import Comparison, Measured
     from iterun.analysis.published import Figure
     from iterun.cli.console import Screen
 
-__all__ = ["Column", "about", "columns", "draw", "published"]
+__all__ = ["Column", "about", "columns", "draw"]
 
 _LONGEST_CELL = 24
 _LAST = 6  #: rank of most parameters: they go after costs and intervals, before tests
-_FIGURES = 12  #: published ones that are drawn
 _MANY = 100_000  #: seeds: more than anybody runs
 
 
@@ -48,26 +46,25 @@ def draw(
         if len(own) > most:
             remarks.append(f"{most} of {count(len(own), noun)} of {system}; -n shows more")
     if figures:
-        remarks += _draw_published(screen, figures)
+        remarks += published.draw(screen, figures)
     if left_out:
         remarks.append(f"no room for {', '.join(left_out)}")
     return remarks
 
 
 def about(found: Comparison, system: str) -> str:
-    """What all of a system's entries share: runs, model, data, what is better."""
+    """What is better, how many there are, and what all of a system's entries share."""
     own = [found.entries[k] for k in found.of(system)]
     runs = sum(len(entry.setting.rows) for entry in own)
-    parts = [f"{count(len(own), 'setting')}, {count(runs, 'run')}" if found.grouped else ""]
+    objective = found.objectives[system]
+    better = "smaller" if objective.get("goal") == "min" else "larger"
+    parts = [f"{objective['metric']}: {better} is better" if objective else ""]
+    parts.append(f"{count(len(own), 'setting')}, {count(runs, 'run')}" if found.grouped else "")
     rows = [entry.setting.rows[0] for entry in own]
     for name in ("model", "data"):
         values = {getattr(row, name) for row in rows}
         if len(values) == 1 and None not in values:
             parts.append(f"{name} {rows[0].get(name)}")
-    objective = found.objectives[system]
-    if objective:
-        better = "smaller" if objective["goal"] == "min" else "larger"
-        parts.append(f"{objective['metric']}: {better} is better")
     if found.at is not None:
         parts.append(f"at iteration {found.at}")
     return "  ".join(part for part in parts if part)
@@ -214,41 +211,3 @@ def _costs(found: Comparison, own: Sequence[int]) -> Iterator[Column]:
             yield Column(head="took", cells=cells, right=True, drop=SOON, style="dim")
         else:
             yield Column(head=name, cells=column(values), right=True, drop=SOON + n, style="dim")
-
-
-def _draw_published(screen: Screen, figures: Sequence[Figure]) -> list[str]:
-    """Published figures, apart from what was measured; what was left out."""
-    shown = figures[:_FIGURES]
-    screen.line()
-    remark = "  not measured here; each with what the nearest setting above has otherwise"
-    screen.line(Span("Published", "bold"), Span(clip(remark, screen.width - 9), "dim"))
-    kept = table(screen, published(shown))
-    sources = [] if any(column.head == "source" for column in kept) else ["source"]
-    remarks = [f"published: no room for {name}; --json has it" for name in sources]
-    if len(figures) > len(shown):
-        remarks.append(f"{len(shown)} of {count(len(figures), 'published figure')}; --json has all")
-    return remarks
-
-
-def published(figures: Sequence[Figure]) -> list[Column]:
-    """Value, what it is of, why it does not compare, source."""
-    return [
-        Column(head="metric", cells=[figure.metric for figure in figures]),
-        Column(head="value", cells=[_range(figure) for figure in figures], right=True),
-        Column(head="of", cells=[_of(figure.of) for figure in figures], least=16, drop=2),
-        Column(
-            head="differs in", cells=[", ".join(f.differs) for f in figures], least=20,
-        ),
-        Column(head="source", cells=[figure.source for figure in figures], least=12, drop=3),
-    ]  # fmt: skip
-
-
-def _range(figure: Figure) -> str:
-    if figure.value is not None:
-        return value(figure.value)
-    low, high = ("" if x is None else value(x) for x in (figure.low, figure.high))
-    return f"{low} to {high}".strip()
-
-
-def _of(conditions: Mapping[str, Any]) -> str:
-    return " ".join(f"{name}={numbers.setting(x)}" for name, x in conditions.items())

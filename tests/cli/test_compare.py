@@ -36,7 +36,7 @@ def test_seeds_of_a_setting_are_one_row_the_best_first_with_a_star(iterun, six) 
     assert answer.status == 0
     head, names, first, second = answer.lines
     assert head == (
-        "prune/perp  2 settings, 6 runs  model opt-mini  data pydoc  ppl: smaller is better"
+        "prune/perp  ppl: smaller is better  2 settings, 6 runs  model opt-mini  data pydoc"
     )
     assert names.split()[:5] == ["mode", "n", "ppl", "95", "%"]
     assert first.split()[:6] == ["b", "3", "20.50", "*", "[20.00,", "21.00]"]
@@ -231,6 +231,7 @@ def test_published_figures_stand_apart_with_what_they_do_not_share(iterun, six) 
         (["--at", "-1"], "iterations count from 0"),
         (["-n", "0"], "at least one row"),
         (["--csv", "--json"], "exclude one another"),
+        (["--csv", "--paper"], "--json and --md have them"),
         (["mode=z"], "no run fits"),
         (["--parquet", "/nowhere/x.parquet"], "--parquet /nowhere/x.parquet"),
     ],
