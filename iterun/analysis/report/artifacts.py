@@ -159,8 +159,9 @@ def _add_series(
 ) -> int:
     """Add the pictures of one name; how many."""
     members.sort(key=lambda one: (one.i is None, one.i or 0, one.name))
-    chosen = spread(members, min(MOST_FRAMES, max(room, 0)))
-    left = [one for one in members if one not in chosen]
+    chosen = _spread(members, min(MOST_FRAMES, max(room, 0)))
+    kept = {one.name for one in chosen}
+    left = [one for one in members if one.name not in kept]
     shown.files += [File(one.name, one.size, "one of many") for one in left]
     frames = []
     for one in chosen:
@@ -173,7 +174,7 @@ def _add_series(
     return len(frames)
 
 
-def spread(members: Sequence[_Found], most: int) -> list[_Found]:
+def _spread(members: Sequence[_Found], most: int) -> list[_Found]:
     """At most so many, evenly spread, with the first and the last."""
     n = len(members)
     if n <= most:

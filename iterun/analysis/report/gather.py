@@ -13,7 +13,7 @@ from iterun.analysis import facts
 from iterun.analysis.compare import compare
 from iterun.analysis.numbers import count, duration
 from iterun.analysis.report import charts, evaluations, groups, listing, runs
-from iterun.analysis.report.artifacts import Budget
+from iterun.analysis.report.artifacts import MOST_FILES, Budget
 from iterun.store.reader import RunView
 
 if TYPE_CHECKING:
@@ -152,12 +152,13 @@ def _whole(
 
 def _weight(page: RunPage) -> int:
     """Bytes of a run's HTML, roughly; pictures and texts of artifacts are counted already."""
-    history = page.history
+    history, files = page.history, page.artifacts.files if page.artifacts else []
     cells = sum(map(len, history.rows)) if history else 0
     sparks = 1500 * len(history.sparks) if history else 0
-    files = len(page.artifacts.files) if page.artifacts else 0
-    texts = len(page.log) + len(page.config) + len(page.patch)
-    return 4000 + _CELL // 2 * cells + sparks + 120 * files + texts * 5 // 4
+    texts = len(page.log) + len(page.config) + len(page.patch) + len(page.note)
+    pairs = len(page.parameters) + len(page.result) + len(page.costs)
+    named = 120 * (pairs + min(len(files), MOST_FILES))
+    return 4000 + _CELL // 2 * cells + sparks + named + texts * 5 // 4
 
 
 def _tell_left_out(page: Report, whole: int, megabytes: int, budget: Budget) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from iterun.analysis.numbers import column, duration, value
 from iterun.analysis.report import drawing
+from iterun.analysis.report.listing import clip
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -82,7 +83,7 @@ def _fill(found: History, kept: Sequence[Iteration], names: Sequence[str]) -> No
         columns.append(column([line.cost.get(name) for line in kept]))
     for name in list(dict.fromkeys(n for line in kept for n in line.labels))[:MOST_COLUMNS]:
         heads.append(name)
-        columns.append([line.labels.get(name, "") for line in kept])
+        columns.append([clip(line.labels.get(name, "")) for line in kept])
     heads.append("took")
     columns.append([duration(line.seconds) for line in kept])
     found.heads = heads

@@ -119,9 +119,9 @@ def of_settings(head: str, values: Sequence[Any]) -> Column:
     return Column(head, cells, is_number=is_number)
 
 
-def clip(text: str) -> str:
-    """A text short enough for a cell."""
-    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
+def clip(text: str, most: int = _LONGEST) -> str:
+    """A text short enough for a cell, or for `most` characters."""
+    return text if len(text) <= most else f"{text[: most - 1]}…"
 
 
 def _parameters(rows: Sequence[Row]) -> tuple[list[Column], list[str]]:

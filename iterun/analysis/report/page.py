@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from iterun.analysis.numbers import count, size
-from iterun.analysis.report import drawing, listing
+from iterun.analysis.report import artifacts, drawing, listing
 
 if TYPE_CHECKING:
     from iterun.analysis.report.gather import Report
@@ -23,6 +23,7 @@ _SCRIPTS = ("page.js", "tables.js", "axes.js", "charts.js", "pictures.js")
 _HIDDEN = re.compile(
     r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]"
 )
+_LONGEST = 100_000  #: characters of anything recorded
 _MARKS = {
     "completed": "✓", "running": "▶", "interrupted": "‖", "failed": "✗", "diverged": "↯",
     "lost": "?",
@@ -35,18 +36,21 @@ def render(report: Report) -> bytes:
     from markupsafe import Markup
 
     def shown(x: object) -> object:
-        return x if isinstance(x, Markup) else visible(str(x))
+        return x if isinstance(x, Markup) else visible(str(x)[:_LONGEST])
 
     environment = Environment(
         loader=FileSystemLoader(_HERE / "templates"), autoescape=True, undefined=StrictUndefined,
         finalize=shown, trim_blocks=True, lstrip_blocks=True,
     )  # fmt: skip
     environment.filters |= {"size": size, "counted": count}
+    environment.globals |= {
+        "drawing": drawing, "marks": _MARKS, "first_rows": listing.SHOWN_FIRST,
+        "most_files": artifacts.MOST_FILES,
+    }  # fmt: skip
     style, script = _asset(_STYLES), _asset(_SCRIPTS)
     text = environment.get_template("page.html").render(
         report=report, style=Markup(style), script=Markup(script), policy=_policy(style, script),
         data=Markup(embed([system.chart.data() for system in report.systems])),
-        drawing=drawing, marks=_MARKS, first=listing.SHOWN_FIRST,
     )  # fmt: skip
     return text.encode()
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from iterun.analysis import facts, states
 from iterun.analysis.numbers import duration, setting, value
 from iterun.analysis.report import artifacts, history
+from iterun.analysis.report.listing import clip
 from iterun.errors import StoreError
 from iterun.store import disk, marks, paths
 from iterun.store.reader import RunView
@@ -29,6 +30,8 @@ LOG_LINES = 100
 LOG_BYTES = 32_000
 CONFIG_BYTES = 64_000
 PATCH_BYTES = 64_000
+LONGEST_VALUE = 1000  #: characters of a parameter's or a result's value
+LONGEST_ERROR = 8000
 _COLOR = re.compile(r"\x1b\[[0-9;]*m")
 _ARXIV = re.compile(r"\d{4}\.\d{4,5}(v\d{1,2})?")
 
@@ -77,10 +80,10 @@ def read(row: Row, anchor: str, label: str, budget: Budget) -> RunPage:
     page = RunPage(row.id, anchor, row.system, row.state, label=label)
     view = RunView(row.path)
     page.reason = states.reason(row.state, row.reason, row.iterations)
-    page.error, page.tags = row.error or "", row.tags
+    page.error, page.tags = clip(row.error or "", LONGEST_ERROR), row.tags
     page.headline = _headline(row)
-    page.result = [(name, value(x)) for name, x in row.result.items()]
-    page.costs = [(name, value(x)) for name, x in row.costs.items()]
+    page.result = _shown(row.result)
+    page.costs = _shown(row.costs)
     page.note = _try(page, lambda: marks.of(view).note, "")
     record = _try(page, lambda: view.record, None)
     if record is not None:
@@ -103,6 +106,10 @@ def _try(page: RunPage, ask: Callable[[], T], otherwise: T) -> T:
         return otherwise
 
 
+def _shown(values: dict[str, Any]) -> Pairs:
+    return [(name, clip(value(x), LONGEST_VALUE)) for name, x in values.items()]
+
+
 def _headline(row: Row) -> Pairs:
     objective = row.objective or {}
     metric = objective.get("metric")
@@ -120,7 +127,12 @@ def _tell_origin(page: RunPage, view: RunView, record: RunRecord, row: Row) -> N
     page.arxiv = arxiv_number(arxiv)
     page.command = facts.command(record)
     page.parameters = _try(
-        page, lambda: [(p.name, setting(p.value), p.is_typed) for p in facts.parameters(view)], []
+        page,
+        lambda: [
+            (p.name, clip(setting(p.value), LONGEST_VALUE), p.is_typed)
+            for p in facts.parameters(view)
+        ],
+        [],
     )
     page.facts = _facts(record, row)
     page.config = _try(page, lambda: _yaml(view.config), "")

@@ -5,7 +5,10 @@ Needs selenium, chromium and chromedriver; skipped where one of them is missing.
 
 import shutil
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -19,14 +22,26 @@ FLAGS = (
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
 )  # fmt: skip
 ATTACK = "window.hit=1"
-EVIL = (
-    f"</script></style></title><script>{ATTACK}</script><img src=//evil.invalid/x onerror={ATTACK}>"
-    f"<svg onload={ATTACK}>\u2028\u202e'\"{{{{7*7}}}}<a href=javascript:{ATTACK}>x</a>"
-)
-SVG = (
-    f'<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9" onload="{ATTACK}">'
-    f"<script>{ATTACK}</script><image href='http://evil.invalid/y.png'/></svg>"
-).encode()
+
+
+def evil(server: str) -> str:
+    """A text that runs a script and fetches from `server`, if it is taken for markup."""
+    return (
+        f"</script></style></title><script>{ATTACK}</script><img src={server}/a onerror={ATTACK}>"
+        f"<svg onload={ATTACK}><link rel=stylesheet href={server}/b><iframe src={server}/c>"
+        f"\u2028\u202e'\"{{{{7*7}}}}<a href=javascript:{ATTACK}>x</a><base href={server}>"
+    )
+
+
+def evil_svg(server: str) -> bytes:
+    """A picture that does, if it is more than a picture."""
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9" onload="{ATTACK}">'
+        f"<script>{ATTACK}; fetch('{server}/d')</script><image href='{server}/e.png'/>"
+        f"<style>@import url({server}/f.css);</style></svg>"
+    ).encode()
+
+
 #: every request that the page made, itself aside
 REQUESTS = """
 return performance.getEntriesByType("resource").map((entry) => entry.name)
@@ -75,6 +90,33 @@ def page(shown: Callable, make: Callable, png: Callable) -> Any:
         for s in range(3) for seed in (1, 2)
     ]  # fmt: skip
     return shown(*made)
+
+
+@dataclass
+class Server:
+    """Answers every request, and remembers it."""
+
+    address: str
+    asked: list[str]
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    asked: list[str] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked.append(self.path)
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as listening:
+        Thread(target=listening.serve_forever, daemon=True).start()
+        yield Server(f"http://127.0.0.1:{listening.server_port}", asked)
+        listening.shutdown()
 
 
 def all_of(page: Any, selector: str) -> list[Any]:
@@ -246,43 +288,58 @@ def test_without_a_script_everything_can_be_read(
     assert len(curves) == 3
 
 
-def test_a_hostile_run_is_inert(shown: Callable, make: Callable, png: Callable) -> None:
+@pytest.fixture
+def hostile(make: Callable, png: Callable, server: Server) -> Path:
+    """A run whose every text, name and picture tries to get out."""
+    text, svg = evil(server.address), evil_svg(server.address)
     bomb = png()[:16] + (60_000).to_bytes(4) * 2 + png()[24:]
-    directory = make(
-        EVIL, error=EVIL, parameters={EVIL: EVIL}, labels={EVIL: EVIL}, more={EVIL: 1.0}, note=EVIL,
-        about={"paper": EVIL, "arxiv": f"1/{EVIL}"}, model=EVIL, data=EVIL, host=EVIL,
-        packages={EVIL: EVIL}, environment={EVIL: EVIL}, command=[EVIL], git={"commit": EVIL},
-        objective={"metric": EVIL, "goal": EVIL}, sweep={"id": EVIL},
-        files={"a.svg": SVG, "b.html": EVIL.encode(), "c.png": bomb, ("d.svg", 1): SVG,
-               ("d.svg", 2): SVG, "e<script>window.hit=1<": b"x"},
+    directory: Path = make(
+        text, error=text, parameters={text: text}, labels={text: text}, more={text: 1.0}, note=text,
+        about={"paper": text, "arxiv": f"1/{text}"}, model=text, data=text, host=text,
+        packages={text: text}, environment={text: text}, command=[text], git={"commit": text},
+        objective={"metric": text, "goal": text}, sweep={"id": text},
+        files={"a.svg": svg, "b.html": text.encode(), "c.png": bomb, ("d.svg", 1): svg,
+               ("d.svg", 2): svg, "e<script>window.hit=1<": b"x"},
     )  # fmt: skip
-    (directory / "log.txt").write_text(EVIL)
+    (directory / "log.txt").write_text(text)
     (directory / "artifacts" / "passwd.png").symlink_to("/etc/passwd")
+    return directory
 
-    page = shown(directory, make("other", system=EVIL, signature=EVIL, seed=2), title=EVIL)
+
+def test_a_hostile_run_is_inert(
+    shown: Callable, make: Callable, hostile: Path, server: Server
+) -> None:
+    text = evil(server.address)
+
+    page = shown(hostile, make("other", system=text, signature=text, seed=2), title=text)
     page.execute_script("document.querySelectorAll('details').forEach((d) => { d.open = true })")
-    page.find_element("id", "filter").send_keys(EVIL.replace("\u2028", "").replace("\u202e", ""))
-    page.execute_script("document.querySelector('.canvas svg').focus()")
+    page.find_element("id", "filter").send_keys(text[:200])
+    page.execute_script("document.querySelectorAll('img').forEach((i) => i.scrollIntoView())")
 
     assert is_clean(page)
+    assert server.asked == []
     assert page.execute_script("return document.scripts.length") == 2
-    assert all_of(page, "a[href^='javascript']") == all_of(page, "img:not([src^='data:'])") == []
-    assert [image.get_attribute("alt") for image in all_of(page, "img")] == [
-        "0001/d.svg", "0002/d.svg", "a.svg"
-    ]  # fmt: skip
+    assert all_of(page, "a[href^='javascript'], base, iframe, img:not([src^='data:'])") == []
+    names = [image.get_attribute("alt") for image in all_of(page, "img")]
+    assert names == ["0001/d.svg", "0002/d.svg", "a.svg"]
 
 
-def test_the_policy_stops_a_script_that_would_get_through(shown: Callable, make: Callable) -> None:
+def test_the_policy_stops_what_would_get_through(
+    shown: Callable, make: Callable, server: Server
+) -> None:
     page = shown(make())
 
-    page.execute_script("""
-      const script = document.createElement("script");
-      try { script.text = "window.hit = 1"; } catch { window.refused = 1; }
-      document.body.append(script);
-      const image = new Image();
-      image.src = "http://evil.invalid/z.png";
-      document.body.append(image);
-    """)
+    page.execute_script(
+        """
+        const script = document.createElement("script");
+        try { script.text = "window.hit = 1"; } catch { window.refused = 1; }
+        const image = new Image();
+        image.src = `${arguments[0]}/z.png`;
+        document.body.append(script, image);
+        """,
+        server.address,
+    )
 
     assert page.execute_script("return [window.hit, window.refused]") == [None, 1]
     assert any("Content Security Policy" in entry["message"] for entry in page.get_log("browser"))
+    assert server.asked == []
