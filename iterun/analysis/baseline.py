@@ -97,6 +97,8 @@ def _partner(entries: Sequence[Entry], entry: Entry, fitting: list[int], name: s
     ]
     same_system = [k for k in alike if entries[k].system == entry.system]
     found = same_system or alike
+    if len(found) > 1:  # single runs: the one of its own seed
+        found = [k for k in found if entries[k].seeds == entry.seeds]
     return found[0] if len(found) == 1 else None
 
 

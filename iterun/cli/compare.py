@@ -161,6 +161,8 @@ def _on_tests(found: Comparison) -> list[str]:
     remarks = [f"p of each of {n} tests by itself, not corrected for their number"] if n > 1 else []
     if len(found.against.baselines) > 1:
         remarks.append(f"each against {found.against.word} with otherwise its own settings")
+    if sure := sum(test is not None and test.low == test.high for test in tests):
+        remarks.append(f"{sure} with the same difference at every seed: no spread to test by")
     if alone := sum(test is not None and test.n == 1 for test in tests):
         remarks.append(f"{alone} with one common seed: a difference, but no test")
     return remarks

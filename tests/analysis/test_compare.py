@@ -195,6 +195,12 @@ def test_of_several_baselines_each_setting_takes_the_one_like_itself(row: Rows) 
     assert against.baselines == {0, 1}
 
 
+def test_single_runs_are_held_against_the_one_of_their_seed(row: Rows) -> None:
+    found = compare(paired(row), grouped=False)
+
+    assert baseline.by_condition(found, "mode=a").of == [None, None, None, 0, 1, 2]
+
+
 def test_a_baseline_that_no_setting_fits_is_refused_with_what_there_is(row: Rows) -> None:
     with pytest.raises(ConfigError, match="none of the settings") as caught:
         baseline.by_condition(compare([row(mode="a")]), "mode=c")

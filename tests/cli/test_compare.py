@@ -75,6 +75,17 @@ def test_a_baseline_is_named_by_a_run_or_is_the_first(iterun, six, word: str) ->
     assert "baseline" in next(line for line in answer.lines if line.startswith("a "))
 
 
+def test_differences_without_spread_have_no_p_and_it_is_said(iterun, runs) -> None:
+    for mode, ppl in (("a", 20.0), ("b", 21.0)):
+        for seed in (1, 2):
+            runs(f"{mode}{seed}000000", ppl=[30.0, ppl], signature=mode, seed=seed,
+                 parameters={"mode": mode})  # fmt: skip
+
+    answer = iterun("compare", "--baseline", "mode=a")
+
+    assert "1 with the same difference at every seed: no spread to test by" in answer.err
+
+
 def test_csv_has_full_precision_and_empty_cells_where_nothing_is(iterun, six, runs) -> None:
     runs("c1000000", ppl=[1 / 3], signature="c", parameters={"mode": "c", "steps": 60})
 
