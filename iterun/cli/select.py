@@ -6,8 +6,9 @@ The table shows both apart: what a setting was chosen by is never its result (ar
 from __future__ import annotations
 
 import shlex
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from iterun.analysis import selection
 from iterun.analysis.evaluation import Evaluated, table
@@ -22,7 +23,7 @@ from iterun.store.reader import RunView
 from iterun.store.rows import Row, row_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
 
 def show(asked: Asked) -> int:
@@ -110,7 +111,6 @@ def _look(plan: Planned, outputs: Path, metric: str) -> None:
 
 def _evaluate(plan: Planned, outputs: Path, asked: Asked) -> int:
     """Do the runs of an evaluation that are missing."""
-    from iterun.cli.run import Displays
     from iterun.launch.main import SweepError, run_line
     from iterun.launch.naming import new_id, now
 
@@ -122,13 +122,33 @@ def _evaluate(plan: Planned, outputs: Path, asked: Asked) -> int:
         Span(f"  seeds {_listed(plan.record.seeds)}", "dim"),
     )  # fmt: skip
     words = [*plan.record.command[1:], f"hydra.sweep.dir={quoted(str(plan.folder))}"]
-    quiet = asked.form != "table"
     try:
-        with Displays(quiet=quiet, as_json=False) as displays:
-            return run_line(words, displays.make, asked.outputs)
+        with _progress() as hear:
+            return run_line(words, lambda mode: hear, asked.outputs)
     except SweepError as error:
         err().line(Span("warning: ", "warn"), error.message)
         return error.exit_status
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[Any], None]]:
+    """Draws an evaluation while it goes on; the table of its jobs is not what was asked for."""
+    from iterun.cli.run import is_lively
+    from iterun.cli.sweep import PlainSweep
+    from iterun.cli.sweep_live import LiveSweep
+    from iterun.launch.events import SweepEnded
+
+    display = LiveSweep() if is_lively() else PlainSweep()
+
+    def hear(event: Any) -> None:
+        if not isinstance(event, SweepEnded):
+            display(event)
+
+    try:
+        yield hear
+    finally:
+        if isinstance(display, LiveSweep):
+            display.close()
 
 
 def _listed(seeds: Sequence[int]) -> str:
