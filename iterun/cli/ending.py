@@ -8,8 +8,12 @@ from iterun.cli import words
 from iterun.cli.console import Part, Screen, Span, err, out
 from iterun.cli.figures import duration, value
 from iterun.cli.tables import facts
+from iterun.errors import StoreError
+from iterun.store.reader import RunView
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from iterun.core.job import Outcome
     from iterun.store.schema import RunRecord
 
@@ -65,7 +69,16 @@ def _numbers(outcome: Outcome) -> list[tuple[str, Part]]:
     return rows
 
 
+def _read(directory: Path) -> RunRecord | None:
+    """Of a run that was done before, and told nothing now."""
+    try:
+        return RunView(directory).record
+    except StoreError:
+        return None
+
+
 def _next(screen: Screen, outcome: Outcome, record: RunRecord | None) -> None:
+    record = record or _read(outcome.directory)
     run = record.id if record else str(outcome.directory)
     system = record.system if record else ""
     steps = words.next_steps(outcome.state, words.run_word(run), system)

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from iterun.cli.console import Span, err
+from iterun.cli.console import err
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from iterun.cli.live import LiveDisplay
+    from iterun.cli.sweep_live import LiveSweep
     from iterun.core.progress import Listener
 
 _NO = ("", "0", "false", "no")
@@ -25,12 +26,7 @@ def run(words: Sequence[str], *, outputs: str | None, quiet: bool, as_json: bool
     from iterun.launch.main import run_line
 
     with Displays(quiet=quiet, as_json=as_json) as displays:
-        status = run_line(words, displays.make, outputs)
-    if displays.made > 1 and not (quiet or as_json):
-        screen = err()
-        screen.line()
-        screen.line(f"{displays.made} runs:", Span(f"  iterun ls -n {displays.made}", "accent"))
-    return status
+        return run_line(words, displays.make, outputs)
 
 
 class Displays:
@@ -40,14 +36,32 @@ class Displays:
         self.quiet = quiet
         self.as_json = as_json
         self.made = 0  #: listeners, one a run
-        self._live: list[LiveDisplay] = []
+        self._live: list[LiveDisplay | LiveSweep] = []
 
-    def make(self, mode: str) -> Listener:
-        """The listener of a run.
+    def make(self, mode: str) -> Callable[[Any], None]:
+        """The listener of a run, or of a whole sweep.
 
         Args:
             mode: "run", "multirun" or "resume".
         """
+        return self._of_sweep() if mode == "multirun" else self._of_run()
+
+    def _of_sweep(self) -> Callable[[Any], None]:
+        from iterun.cli import sweep
+
+        if self.as_json:
+            return sweep.JsonSweep()
+        if self.quiet:
+            return sweep.QuietSweep()
+        if not is_lively():
+            return sweep.PlainSweep()
+        from iterun.cli.sweep_live import LiveSweep
+
+        display = LiveSweep()
+        self._live.append(display)
+        return display
+
+    def _of_run(self) -> Listener:
         from iterun.cli import plain
 
         self.made += 1

@@ -26,6 +26,7 @@ class Held:
 
     def __init__(self, heard: Callable[[signal.Signals], None] = lambda number: None) -> None:
         self.caught: signal.Signals | None = None
+        self.raises = False  #: nothing is begun: the first one raises KeyboardInterrupt
         self.again = False  #: a second SIGINT: leave at once
         self._heard = heard
         self._old: dict[signal.Signals, signal._HANDLER] = {}
@@ -48,6 +49,8 @@ class Held:
         if self.caught is None:
             self.caught = signal.Signals(number)
             self._heard(self.caught)
+            if self.raises:
+                raise KeyboardInterrupt
         elif number == signal.SIGINT:
             self.again = True
             self._heard(signal.SIGINT)

@@ -233,6 +233,18 @@ def work(sweep: Sweep, job: Asked) -> JobRecord:
         if isinstance(event, RunStarted) and _held.caught is not None:
             signal.raise_signal(_held.caught)  # it came before the run could hear it
 
-    if _held.caught is not None:
+    if not _is_awake():
         return JobRecord(number=job.number, overrides=list(job.overrides))
     return jobs.do(sweep, job, heard)
+
+
+def _is_awake() -> bool:
+    """Import what takes seconds, while a signal may still end it at once; False: one came."""
+    try:
+        _held.raises = _held.caught is None
+        import torch  # noqa: F401
+    except KeyboardInterrupt:
+        return False
+    finally:
+        _held.raises = False
+    return _held.caught is None

@@ -72,6 +72,7 @@ def launch(
         )
     job.listener = listener
     if found := there_is(job, outputs):
+        listener(Remark(_said(found)))
         return take(found, listener)
     return mirrors.run(job)
 
@@ -136,18 +137,22 @@ def take(found: Existing, listener: Listener, judge: Judge | None = None) -> Out
         ConfigError: its model or text isn't what it was.
         StoreError: what it wrote can't be read.
     """
-    view = RunView(found.directory)
     if found.act == "resumed":
-        listener(Remark(f"{view.id} goes on: it was {found.state}"))
         return resume(found.directory, [], lambda mode: listener, judge=judge)
-    if found.act == "alive":
-        where = f"process {view.status.pid} on {view.status.host or 'this machine'}"
-        listener(Remark(f"{view.id} is left alone: {where} is at it"))
-    else:
-        listener(Remark(f"exists: {view.id} is {found.state}, and is not run again"))
-    outcome = as_it_is(view)
+    outcome = as_it_is(RunView(found.directory))
     listener(RunEnded(outcome))
     return outcome
+
+
+def _said(found: Existing) -> str:
+    """What is done with a run that there is."""
+    view = RunView(found.directory)
+    if found.act == "resumed":
+        return f"{view.id} goes on: it was {found.state}"
+    if found.act == "alive":
+        where = f"process {view.status.pid} on {view.status.host or 'this machine'}"
+        return f"{view.id} is left alone: {where} is at it"
+    return f"exists: {view.id} is {found.state}, and is not run again"
 
 
 def as_it_is(view: RunView) -> Outcome:

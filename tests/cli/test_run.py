@@ -69,16 +69,6 @@ def test_an_interrupted_run_is_gone_on_with(iterun: Any, own: list[str]) -> None
     assert second.lines[0] == "  total  3   best 3 at 3"
 
 
-def test_a_sweep_tells_of_each_job(iterun: Any, own: list[str]) -> None:
-    answer = iterun("-m", *own, "task.to=1,2")
-
-    assert answer.status == 0
-    assert "job 0: task=mine/count task.to=1" in answer.err
-    assert answer.err.count("next:") == 2
-    assert answer.err.splitlines()[-1] == "2 runs:  iterun ls -n 2"
-    assert len(iterun("ls").lines) == 3
-
-
 @pytest.mark.parametrize(
     ("words", "said", "hint"),
     [
