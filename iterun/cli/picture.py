@@ -8,18 +8,17 @@ them.
 from __future__ import annotations
 
 import os
-import re
 import warnings
 from contextlib import contextmanager, suppress
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from iterun.analysis.plotted import Detail
+from iterun.analysis.numbers import count
+from iterun.analysis.plotted import ITERATION, Detail
 from iterun.cli import ticks
 from iterun.cli.text import clean
-from iterun.errors import ConfigError, DiskError, nearest
+from iterun.errors import DiskError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,9 +27,9 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from iterun.analysis.plotted import Line, Panel, Plot
+    from iterun.cli.look import Look
 
 DETAIL = Detail(points=200, lines=12)
-SUFFIXES = (".png", ".svg", ".pdf")
 _COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 _DARK_COLORS = ("#56B4E9", "#E69F00", "#2BB88F", "#E39CC4", "#F0E442", "#5C9CE6", "#F2F2F2")
 _DASHES: tuple[Any, ...] = ("-", (0, (5, 1.5)), (0, (1.2, 1.2)), (0, (6, 1.5, 1.2, 1.5)))
@@ -42,54 +41,12 @@ _MOST_INSIDE = 6  #: lines of such a legend
 _MOST_SPARE = 14  #: lines of one in a free panel
 _MOST_LISTED = 30  #: lines of any legend
 _LONGEST = 60  #: characters of a label
+_LARGEST, _SMALLEST = 1e300, 1e-300
 _MARKED = 8  #: marks on a line
-_INCHES = (1.0, 40.0)
 #: how the end of a name tells the unit
 _UNITS = {"_ms": "ms", "_us": "µs", "_mb": "MB", "_gb": "GB", "_s": "s", "_seconds": "s",
           "_bytes": "bytes"}  # fmt: skip
 _WHOLE = {"seconds": "seconds since the beginning"}
-
-
-class Look(NamedTuple):
-    """Where a picture goes, and how it looks."""
-
-    file: Path
-    style: str
-    size: tuple[float, float] | None  #: inches
-
-
-def look(file: str, style: str = "light", size: str | None = None) -> Look:
-    """What was asked for, looked at before anything is read.
-
-    Raises:
-        ConfigError: the kind of file, its folder, the style or the size can't be had.
-    """
-    path = Path(file).expanduser()
-    if path.suffix.lower() not in SUFFIXES:
-        raise ConfigError(
-            f"--out {file}: a picture is a {', '.join(SUFFIXES[:-1])} or {SUFFIXES[-1]}",
-            hint=f"as in --out {path.stem or 'plot'}.png; --csv gives the points",
-        )
-    if not path.parent.is_dir():
-        raise ConfigError(
-            f"--out {file}: there is no folder {path.parent}", hint=f"mkdir -p {path.parent}"
-        )
-    if path.is_dir():
-        raise ConfigError(f"--out {file} is a folder", hint=f"as in --out {path}/plot.png")
-    if style not in _STYLES:
-        close = " or ".join(nearest(style, list(_STYLES))) or "light or dark"
-        raise ConfigError(f"--style {style}: there is no such style", hint=f"--style {close}")
-    return Look(path, style, _inches(size) if size is not None else None)
-
-
-def _inches(size: str) -> tuple[float, float]:
-    found = re.fullmatch(r"(\d+(?:\.\d+)?)x(\d+(?:\.\d+)?)", size)
-    inches = (float(found[1]), float(found[2])) if found else (0.0, 0.0)
-    if not all(_INCHES[0] <= x <= _INCHES[1] for x in inches):
-        raise ConfigError(
-            f"--size {size}: width and height in inches, 1 to 40 each", hint="as in --size 6x4"
-        )
-    return inches
 
 
 def save(plot: Plot, look: Look) -> None:
@@ -98,6 +55,7 @@ def save(plot: Plot, look: Look) -> None:
     Raises:
         DiskError: it can't be written.
     """
+    _tame(plot)
     part = look.file.with_name(f".{look.file.name}.{os.getpid()}.part")
     kind = look.file.suffix.lower().removeprefix(".")
     try:
@@ -115,6 +73,20 @@ def save(plot: Plot, look: Look) -> None:
             f"{look.file} can't be written: {(error.strerror or '').lower()}",
             hint="free space, or write elsewhere with --out",
         ) from error
+
+
+def _tame(plot: Plot) -> None:
+    """Leave out, and tell, what matplotlib's own arithmetic overflows at."""
+    lost = 0
+    for panel in plot.panels:
+        for line in panel.lines:
+            wild = (np.abs(line.y) > _LARGEST) | ((line.y != 0) & (np.abs(line.y) < _SMALLEST))
+            lost += int((wild & np.isfinite(line.y)).sum())
+            line.y, line.low, line.high = (
+                np.where(wild, np.nan, values) for values in (line.y, line.low, line.high)
+            )
+    if lost:
+        plot.remarks.append(f"{count(lost, 'point')} beyond 1e±300 left out of the picture")
 
 
 @contextmanager
@@ -173,7 +145,8 @@ def _panel(ax: Axes, plot: Plot, panel: Panel, handles: dict[str, Any], style: s
     ax.grid(visible=True, linewidth=0.6)
     ax.set_axisbelow(True)
     ax.margins(x=0.01)
-    _scale(ax, plot)
+    if any(np.isfinite(line.y).any() for line in panel.lines):  # else matplotlib refuses
+        _scale(ax, plot)
 
 
 def _line(ax: Axes, line: Line, number: int, group: int, style: str) -> Any:
@@ -195,6 +168,10 @@ def _line(ax: Axes, line: Line, number: int, group: int, style: str) -> Any:
 
 def _scale(ax: Axes, plot: Plot) -> None:
     """Logarithmic axes with plain numbers at their ticks."""
+    if plot.x == ITERATION and not plot.log_x:
+        from matplotlib.ticker import MaxNLocator
+
+        ax.xaxis.set_major_locator(MaxNLocator("auto", steps=[1, 2, 5, 10], integer=True))
     for axis, is_log in ((ax.xaxis, plot.log_x), (ax.yaxis, plot.log_y)):
         if not is_log:
             continue

@@ -6,6 +6,7 @@ import os
 import shutil
 from typing import TYPE_CHECKING, NamedTuple
 
+from iterun.cli import look as looks
 from iterun.cli import picked
 from iterun.cli.console import Screen, Span, err, out
 from iterun.errors import ConfigError, StoreError, nearest
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
 
     from iterun.analysis.plotted import Detail, Plot
     from iterun.cli.picked import Picked
-    from iterun.cli.picture import Look
 
 _AXES = ("iteration", "seconds")
 _MOST_NAMES = 12  #: metrics that a hint lists
@@ -70,7 +70,7 @@ def show(
         )
     if file is None and (size, style) != (None, "light"):
         raise ConfigError("--style and --size are of a picture", hint="add --out plot.png")
-    look = _look(file, style, size) if file is not None else None
+    look = looks.look(file, style, size) if file is not None else None
     plot = read(wanted, outputs=outputs, detail=None if form else _detail(look))
     if form:
         from iterun.cli import points
@@ -92,13 +92,7 @@ def show(
         err().line(Span("note: ", "warn"), remark)
 
 
-def _look(file: str, style: str, size: str | None) -> Look:
-    from iterun.cli import picture
-
-    return picture.look(file, style, size)
-
-
-def _detail(look: Look | None) -> Detail:
+def _detail(look: looks.Look | None) -> Detail:
     if look is not None:
         from iterun.cli import picture
 

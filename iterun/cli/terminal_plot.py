@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from string import ascii_lowercase, ascii_uppercase
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from iterun.analysis.numbers import column, count, value
-from iterun.analysis.plotted import Detail
+from iterun.analysis.plotted import ITERATION, Detail
 from iterun.cli import ticks
+from iterun.cli.axis import Axis
 from iterun.cli.canvas import Canvas
 from iterun.cli.console import Part, Screen, Span
 from iterun.cli.tables import Column, table
@@ -29,45 +29,6 @@ _MARKED = 5  #: marks on a line
 _MOST_LISTED = 40  #: lines in a legend
 DETAIL = Detail(points=200, lines=6)  #: of more lines no band can be seen
 _WIDEST_LABELS = 12  #: cells of the y axis's numbers
-
-
-@dataclass
-class Axis:
-    """A range of values as shares of a length."""
-
-    low: float
-    high: float
-    is_log: bool
-
-    @classmethod
-    def over(cls, values: Floats, *, is_log: bool, margin: float) -> Axis:
-        """The range of the finite values, with a margin; one around a single value."""
-        finite = values[np.isfinite(values)]
-        low, high = (float(finite.min()), float(finite.max())) if len(finite) else (1.0, 2.0)
-        if low == high:
-            low, high = (low / 2, high * 2) if is_log else (low - 0.5, high + 0.5)
-            if low == high:  # beyond 2^53
-                low, high = low - abs(low) / 2, high + abs(high) / 2
-        a, b = (np.log10(low), np.log10(high)) if is_log else (low, high)
-        room = (b - a) * margin if np.isfinite(b - a) else 0.0
-        a, b = float(a - room), float(b + room)
-        return cls(10**a, 10**b, True) if is_log else cls(a, b, False)
-
-    def share(self, values: Floats) -> Floats:
-        """0 at the low end, 1 at the high one."""
-        with np.errstate(all="ignore"):
-            if self.is_log:
-                low, high = np.log10(self.low), np.log10(self.high)
-                found: Floats = (np.log10(values) - low) / (high - low)
-            else:  # halves: a difference of huge numbers stays finite
-                found = (values / 2 - self.low / 2) / (self.high / 2 - self.low / 2)
-        return found
-
-    def ticks(self, most: int) -> list[float]:
-        """Round numbers in the range."""
-        if self.is_log:
-            return ticks.logarithmic(self.low, self.high, most)
-        return ticks.linear(self.low, self.high, most)
 
 
 def show(screen: Screen, plot: Plot, *, rows: int) -> None:
@@ -93,6 +54,7 @@ def panel_lines(
 ) -> list[list[Part]]:
     """One panel: title, canvas with its axes, numbers below."""
     across = _axis([line.x for line in panel.lines], is_log=plot.log_x, margin=0.0)
+    across.is_whole = plot.x == ITERATION
     bounds = [v for line in panel.lines for v in (line.y, line.low, line.high)]
     down = _axis(bounds, is_log=plot.log_y, margin=0.04)
     marks = down.ticks(max(2, rows // 4 + 1))

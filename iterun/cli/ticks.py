@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _STEPS = (1, 2, 5, 10)
+_DECADE = 10.0
 _MOST_DIGITS = 6  #: of a label, before it takes an exponent
 
 
@@ -20,7 +21,7 @@ def linear(low: float, high: float, most: int) -> list[float]:
     """
     span = high - low
     rough = span / max(most - 1, 1)
-    if not 0 < rough < inf:
+    if not 1e-300 < rough < inf:
         return [low]
     exponent = floor(log10(rough))
     for factor in itertools.chain(_STEPS, (20, 50, 100)):
@@ -38,7 +39,7 @@ def logarithmic(low: float, high: float, most: int) -> list[float]:
 
     Linear ones where the range is shorter than a decade and holds fewer than three of those.
     """
-    first, last = floor(log10(low)), ceil(log10(high))
+    first, last = floor(log10(low)), min(ceil(log10(high)), 307)
     for factors in ((1, 2, 5), (1,)):
         found = [
             x for k in range(first, last + 1) for f in factors if low <= (x := _power(k, f)) <= high
@@ -47,7 +48,8 @@ def logarithmic(low: float, high: float, most: int) -> list[float]:
             break
     else:
         found = found[:: -(-len(found) // most)]
-    return found if len(found) >= 3 else linear(low, high, most)
+    is_wide = high / low >= _DECADE
+    return found if len(found) >= 3 or (found and is_wide) else linear(low, high, most)
 
 
 def _power(exponent: int, factor: int) -> float:

@@ -24,14 +24,14 @@ def seeds(runs: Callable[..., Path]) -> None:
 @pytest.fixture
 def drawn(tmp_path: Path, seeds: None) -> Iterator[Callable[..., Any]]:
     """The figure of matplotlib that a line draws."""
-    from iterun.cli import picture, plot
+    from iterun.cli import look, picture, plot
 
     with picture._settings("light"):
 
         def figure(*words: str, each: bool = False) -> Any:
             wanted = plot.Wanted(words, [], "iteration", each, log_x=False, log_y=False)
-            look = picture.look(str(tmp_path / "a.png"))
-            return picture.figure(plot.read(wanted, outputs=None), look)
+            wished = look.look(str(tmp_path / "a.png"))
+            return picture.figure(plot.read(wanted, outputs=None), wished)
 
         yield figure
 
@@ -118,6 +118,38 @@ def test_what_is_not_finite_is_a_gap_and_told(iterun, runs):
     answer = iterun("plot")
 
     assert "ppl is not finite at 2 points: gaps there" in answer.err
+
+
+@pytest.mark.parametrize(
+    "ppl",
+    [
+        [5.0], [5.0] * 3, [-1.7e308, 1.7e308, 0.0], [5e-324, 1e-323], [NAN, INF], [2.0**60] * 2,
+        [1e-300, 1e300], [-3.0, 5.0],
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("option", ["--logy", "--each"])
+def test_every_range_of_numbers_can_be_drawn(iterun, runs, ppl, option):
+    runs(ppl=ppl)
+
+    answer = iterun("plot", option, "--height", "6")
+
+    assert answer.status == 0
+    assert max(map(len, answer.lines)) <= 100
+
+
+def test_a_picture_leaves_out_and_tells_what_would_overflow(iterun, runs, tmp_path):
+    runs(ppl=[1.0, 2.0, 1.7e308])
+
+    answer = iterun("plot", "--out", str(tmp_path / "a.png"), "--size", "2x2")
+
+    assert answer.status == 0
+    assert "1 point beyond 1e±300 left out of the picture" in answer.err
+
+
+def test_iterations_are_whole_numbers_on_the_axis(iterun, runs):
+    runs(ppl=[3.0, 2.0, 1.0])
+
+    assert iterun("plot").lines[18].split() == ["0", "1", "iteration", "2"]
 
 
 def test_a_log_axis_says_what_it_leaves_out(iterun, runs):
