@@ -82,14 +82,15 @@ def describe(screen: Screen, fork: Fork) -> None:
 
 def _split(words: Sequence[str]) -> tuple[str, list[str]]:
     """The run's name, and the settings."""
-    names = [word for word in words if "=" not in word or os.path.isdir(word)]
+    is_name = [os.path.isdir(word) or not ("=" in word or word[:1] in "~+") for word in words]
+    names = [word for word, it_is in zip(words, is_name, strict=True) if it_is]
     if len(names) != 1:
         said = f"fork takes one run, not {len(names)}: {', '.join(names)}"
         raise ConfigError(
             said if names else "fork needs a run",
             hint="as in iterun fork @-1@7 task.sparsity=0.8; `iterun ls` lists the runs",
         )
-    return names[0], [word for word in words if word != names[0]]
+    return names[0], [word for word, it_is in zip(words, is_name, strict=True) if not it_is]
 
 
 def _begin(forks: Sequence[Fork], displays: Displays) -> list[int]:

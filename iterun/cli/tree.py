@@ -11,13 +11,15 @@ from iterun.cli.console import Screen, Span, err, out
 from iterun.cli.figures import value
 from iterun.cli.formats import json_text
 from iterun.cli.tables import Column, table
+from iterun.cli.text import clean, clip
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from iterun.analysis.lineage import Node
 
-_DEEPEST = 12  #: levels that are drawn; deeper ones lose their first rails
+_BESIDE = 56  #: cells that the other columns want; deeper levels lose their first rails
+_LONGEST = 32  #: cells of an id
 _GONE = "gone"
 _UNICODE = ("├─", "└─", "│  ", "…")
 _ASCII = ("|-", "`-", "|  ", "~")
@@ -61,7 +63,7 @@ def draw(screen: Screen, nodes: Sequence[Node], wanted: Sequence[str] | set[str]
     table(
         screen,
         [
-            Column(head="run", cells=[_label(n, screen) for n in nodes], least=26, styles=bold),
+            Column(head="run", cells=[_label(n, screen) for n in nodes], styles=bold),
             Column(head="system", cells=_systems(nodes), least=8, drop=2),
             Column(head="what changed", cells=[_changes(node) for node in nodes], least=16),
             Column(head="state", cells=states, styles=[words.STYLES.get(s, "dim") for s in states]),
@@ -81,19 +83,23 @@ def _as_listed(named: Sequence[str], rows: Sequence[Any]) -> set[str]:
 def _label(node: Node, screen: Screen) -> str:
     """Rails, the iteration where it branched off, and the id."""
     more, last, rail, cut = _UNICODE if screen.unicode else _ASCII
+    name = clip(clean(node.id), _LONGEST)
     if not node.rails:
-        return node.id + (f" (its parent {node.parent} is a fork of it)" if node.is_cycle else "")
+        return name
     above = node.rails[:-1]
-    drawn = "".join(rail if follows else "   " for follows in above[-_DEEPEST:])
+    deepest = max(1, (screen.width - _BESIDE) // len(rail))
+    drawn = "".join(rail if follows else "   " for follows in above[-deepest:])
     at = "@?" if node.iteration is None else f"@{node.iteration}"
     return (
-        f"{cut} " if len(above) > _DEEPEST else ""
-    ) + f"{drawn}{more if node.rails[-1] else last}{at} {node.id}"
+        f"{cut} " if len(above) > deepest else ""
+    ) + f"{drawn}{more if node.rails[-1] else last}{at} {name}"
 
 
 def _changes(node: Node) -> str:
     if node.row is None:
         return ""
+    if node.is_cycle:
+        return f"its parent {node.parent} is a fork of it"
     said = [f"{key.removeprefix('task.')} {lineage.change(p)}" for key, p in node.changes.items()]
     return ", ".join(said) or ("nothing" if node.parent is not None else "")
 
