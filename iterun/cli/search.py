@@ -23,10 +23,7 @@ def show(ended: StudyEnded) -> None:
     findings = ended.findings
     screen = err()
     screen.line()
-    screen.line(
-        Span("study ", "dim"), Span(findings.study, "bold"), "  ", _states(findings),
-        Span(f"  {ended.folder}/study.json", "dim"),
-    )  # fmt: skip
+    screen.line(Span("study ", "dim"), Span(findings.study, "bold"), "  ", _states(findings))
     for text in _failures(findings):
         screen.line(Span("  ", "warn"), text)
     screen.stream.flush()

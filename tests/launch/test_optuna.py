@@ -213,6 +213,20 @@ def test_an_interrupted_search_tells_what_is_done_and_goes_on(search, line, monk
     assert [RunView(path).status.attempt for path in line.runs].count(2) == 1
 
 
+@pytest.mark.slow  # workers that import torch
+def test_trials_end_early_in_other_processes_too(search, line):
+    pytest.importorskip("joblib")
+
+    found = search(
+        "hydra/launcher=joblib", "hydra.sweeper.n_jobs=2", "hydra/sweeper/pruner=median",
+        "hydra.sweeper.pruner.n_startup_trials=1", n=6,
+    )  # fmt: skip
+
+    early = [path for path in line.runs if RunView(path).status.reason == "pruned"]
+    assert found.count("complete") + found.count("pruned") == 6
+    assert len(early) == found.count("pruned") > 0
+
+
 @pytest.mark.slow  # processes that are killed
 @pytest.mark.parametrize("how", ["rerun", "resume"])
 def test_a_killed_search_goes_on(search, line, how):

@@ -6,14 +6,18 @@ import shutil
 import subprocess
 import sys
 from dataclasses import replace
+from math import log10
 from pathlib import Path
+from statistics import fmean
 
 import pytest
+import yaml
 
 pytest.importorskip("optuna")
 pytest.importorskip("cmaes")
 
-from iterun.errors import ConfigError
+from iterun.config.locate import conf_dir
+from iterun.errors import ConfigError, UnavailableError
 from iterun.launch.search import early, samplers, storage
 from iterun.launch.search.findings import findings
 from iterun.launch.search.plan import Plan
@@ -213,6 +217,45 @@ def test_a_grid_tries_every_point_once(tmp_path):
 def test_samplers_and_pruners_refuse_what_they_do_not_know(make, message):
     with pytest.raises(ConfigError, match=message):
         make()
+
+
+@pytest.mark.parametrize("node", ["sampler", "pruner"])
+def test_every_file_of_the_groups_names_what_optuna_takes(node):
+    make = {"sampler": lambda it: samplers.sampler(it, 0), "pruner": samplers.pruner}[node]
+    files = sorted((conf_dir() / "hydra" / "sweeper" / node).glob("*.yaml"))
+
+    for path in files:
+        settings = yaml.safe_load(path.read_text())
+        assert settings["name"] == path.stem
+        assert make(settings) is not None
+    assert {path.stem for path in files} == set(getattr(samplers, f"{node}s".upper()))
+
+
+def test_the_package_is_asked_for_by_its_extra(monkeypatch):
+    monkeypatch.setitem(sys.modules, "optuna", None)
+
+    with pytest.raises(UnavailableError) as caught:
+        samplers.optuna()
+
+    assert 'pip install "iterun[optuna]"' in caught.value.hint
+
+
+@pytest.mark.slow  # 300 trials
+def test_tpe_finds_more_than_chance_in_equally_many_trials(tmp_path):
+    """Best of 30 trials over 5 seeds: TPE about 0.001, random about 0.02."""
+
+    def best(name, seed):
+        study = trials(tmp_path / f"{name}{seed}", sampler={"name": name, "seed": seed})
+        for _ in range(30):
+            trial = study.ask()
+            x, y = trial.params["x"], trial.params["y"]
+            study.complete(trial.number, [(x - 0.3) ** 2 + (log10(y) + 2) ** 2 / 10], [])
+        return min(trial.values[0] for trial in study.every())
+
+    pairs = [(best("tpe", seed), best("random", seed)) for seed in range(5)]
+
+    assert all(tpe < chance for tpe, chance in pairs)
+    assert fmean(tpe for tpe, _ in pairs) < 0.3 * fmean(chance for _, chance in pairs)
 
 
 def test_a_judge_ends_a_trial_that_is_worse_than_the_median(tmp_path):
