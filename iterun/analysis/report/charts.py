@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from iterun.analysis import curves
 from iterun.analysis.report import drawing
+from iterun.analysis.report.listing import clip
 from iterun.errors import StoreError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from iterun.analysis.comparison import Entry
     from iterun.analysis.curves import Band, Curve
@@ -24,6 +25,7 @@ MOST_SEEDS = 12  #: that are drawn one by one too, where there is one setting on
 MOST_METRICS = 30
 MOST_POINTS = 300  #: of a curve
 SHOWN_FIRST = 10  #: curves that are drawn before one asks for more
+_LONGEST = 200  #: characters of a name
 _DIGITS = 6  #: significant digits of a point
 _LOG_FROM = 50.0  #: ratio of the largest and the least value from which the axis is logarithmic
 
@@ -36,7 +38,6 @@ class Series:
 
     label: str
     n: int  #: runs in it
-    ids: list[str]
 
 
 @dataclass
@@ -51,12 +52,17 @@ class Chart:
     drawn: drawing.Chart | None = None  #: the first metric
     remarks: list[str] = field(default_factory=list)
 
-    def data(self) -> dict[str, Any]:
-        """What the page's script draws."""
+    def data(self, clean: Callable[[str], str]) -> dict[str, Any]:
+        """What the page's script draws: metrics, and in their order points and kinds of axes.
+
+        Args:
+            clean: makes a recorded text one that may be shown.
+        """
+        series = [{"label": clean(clip(s.label, _LONGEST)), "n": s.n} for s in self.series]
         return {
-            "system": self.system, "metrics": self.metrics, "log": self.log,
-            "first": SHOWN_FIRST, "points": self.points,
-            "series": [{"label": s.label, "n": s.n, "ids": s.ids[:5]} for s in self.series],
+            "metrics": [clean(clip(name, _LONGEST)) for name in self.metrics], "series": series,
+            "log": [self.log[name] for name in self.metrics], "first": SHOWN_FIRST,
+            "points": [self.points[name] for name in self.metrics],
         }  # fmt: skip
 
 
@@ -68,13 +74,13 @@ def read(groups: Groups) -> Chart:
     names.sort(key=lambda name: name != groups.metric)
     chart = Chart(groups.system, names[:MOST_METRICS])
     if len(chosen) < groups.total:
-        chart.remarks.append(f"the best {len(chosen)} of {groups.total:,} settings are drawn")
+        chart.remarks.append(f"The best {len(chosen)} of {groups.total:,} settings are drawn")
     if len(names) > MOST_METRICS:
-        chart.remarks.append(f"left out: {', '.join(names[MOST_METRICS:])}")
+        chart.remarks.append(f"Left out: {', '.join(names[MOST_METRICS:])}")
     found = [_curves(drawn_rows(entry), chart) for entry in chosen]
     chart.series = [_series(entry, len(chosen)) for entry in chosen]
     if len(chosen) == 1 and 1 < len(found[0]) <= MOST_SEEDS:
-        chart.series += [Series(curve.id, 1, [curve.id]) for curve in found[0]]
+        chart.series += [Series(curve.id, 1) for curve in found[0]]
         found += [[curve] for curve in found[0]]
     for name in chart.metrics:
         chart.points[name] = [_points(own, name, chart) for own in found]
@@ -118,7 +124,7 @@ def _curves(rows: Sequence[Row], chart: Chart) -> list[Curve]:
 def _series(entry: Entry, n_series: int) -> Series:
     rows = drawn_rows(entry)
     label = entry.setting.label if n_series > 1 else rows[0].id if len(rows) == 1 else "mean"
-    return Series(label, len(rows), [row.id for row in rows])
+    return Series(label, len(rows))
 
 
 def _points(own: Sequence[Curve], name: str, chart: Chart) -> Points | None:
@@ -126,11 +132,11 @@ def _points(own: Sequence[Curve], name: str, chart: Chart) -> Points | None:
     if not len(band.i):
         return None
     broken = sum(not isfinite(x) for x in band.mean)
-    remark = f"a gap in {name} stands where a value is not finite"
+    remark = f"A gap in {name} stands where a value is not finite"
     if broken and remark not in chart.remarks:
         chart.remarks.append(remark)
     kept = drawing.extremes(band.mean.tolist(), MOST_POINTS)
-    thinned = f"of more than {MOST_POINTS} points the least and the largest of each stretch stand"
+    thinned = f"Of more than {MOST_POINTS} points each stretch shows its least and its largest"
     if len(kept) < len(band.i) and thinned not in chart.remarks:
         chart.remarks.append(thinned)
     return _rounded(band, kept)

@@ -50,7 +50,7 @@ def render(report: Report) -> bytes:
     style, script = _asset(_STYLES), _asset(_SCRIPTS)
     text = environment.get_template("page.html").render(
         report=report, style=Markup(style), script=Markup(script), policy=_policy(style, script),
-        data=Markup(embed([system.chart.data() for system in report.systems])),
+        data=Markup(embed([system.chart.data(visible) for system in report.systems])),
     )  # fmt: skip
     return text.encode()
 

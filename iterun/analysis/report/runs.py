@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from iterun.analysis import facts, states
-from iterun.analysis.numbers import duration, setting, value
+from iterun.analysis.numbers import count, duration, setting, value
 from iterun.analysis.report import artifacts, history
 from iterun.analysis.report.listing import clip
 from iterun.errors import StoreError
@@ -156,7 +156,7 @@ def _changed(git: dict[str, Any]) -> str:
 
 def _facts(record: RunRecord, row: Row) -> Pairs:
     since = datetime.fromisoformat(record.created)
-    threads = f", {record.threads} threads" if record.device == "cpu" else ""
+    threads = f", {count(record.threads, 'thread')}" if record.device == "cpu" else ""
     parent, sweep = record.parent or {}, record.sweep or {}
     attempts = f" in {row.attempt} attempts" if row.attempt > 1 else ""
     took = "" if row.seconds is None else duration(row.seconds) + attempts

@@ -139,4 +139,4 @@ def test_more_settings_than_a_chart_holds_are_said(make: Callable) -> None:
     (system,) = read(*made).systems
 
     assert len(system.chart.series) == charts.MOST_SERIES
-    assert f"the best {charts.MOST_SERIES} of {n} settings are drawn" in system.chart.remarks
+    assert f"The best {charts.MOST_SERIES} of {n} settings are drawn" in system.chart.remarks

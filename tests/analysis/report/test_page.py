@@ -112,6 +112,7 @@ def test_recorded_text_stays_text(make: Callable, html: Callable) -> None:
 
     assert (found.open, len(found.all("script")), found.all("img")) == ([], 2, [])
     assert not re.search("[\x1b\u2028\u202e]", text)
+    assert "\\u202e" not in text.replace("\\\\u202e", "").partition('id="curves"')[2]
     assert {a["href"] for a in found.all("a") if a["href"][0] != "#"} == {
         "https://arxiv.org/abs/2312.15230"
     }

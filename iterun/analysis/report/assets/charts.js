@@ -44,15 +44,19 @@ class Chart {
     return this.data.metrics[this.select.selectedIndex];
   }
 
+  get points() {
+    return this.data.points[this.select.selectedIndex];
+  }
+
   choose() {
-    this.log.checked = this.data.log[this.metric];
+    this.log.checked = this.data.log[this.select.selectedIndex];
     this.figure.querySelector(".metric").textContent = this.metric;
     this.redraw();
   }
 
   redraw() {
     this.keys.forEach((key, k) => key.setAttribute("aria-pressed", String(!this.hidden.has(k))));
-    this.curves = this.data.points[this.metric]
+    this.curves = this.points
       .map((points, k) => ({ k, points }))
       .filter(({ points, k }) => points && !this.hidden.has(k));
     const lines = this.curves.flatMap(({ points }) => points.slice(1).flat()).filter((y) => y !== null);
