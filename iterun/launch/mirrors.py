@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import queue
+import shlex
 import time
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
@@ -64,8 +65,8 @@ def run(job: Job) -> Outcome:
     if not nodes:
         return runner.run(job)
     outputs = outputs_of(job.directory, job.record.system)
-    trackers = [placed(_tracker(*item), outputs) for item in nodes.items()]
-    with contextlib.closing(Mirrored(job.listener, trackers)) as job.listener:
+    trackers = [_tracker(*item) for item in nodes.items()]
+    with contextlib.closing(Mirrored(job.listener, trackers, outputs)) as job.listener:
         return runner.run(job)
 
 
@@ -82,17 +83,19 @@ class Mirrored:
     Args:
         listener: hears every event too.
         trackers: the tools.
+        outputs: where the runs lie, and what tools keep that nobody gave a place.
     """
 
-    def __init__(self, listener: Listener, trackers: Sequence[Tracker]) -> None:
+    def __init__(self, listener: Listener, trackers: Sequence[Tracker], outputs: Path) -> None:
         self._listener = listener
+        self._outputs = outputs
         self._at_work: list[Process] = []
         self._unsaid: list[str] = []  # before the run has begun
         self._run = ""  # its id
         self._asked = time.monotonic()
         for tracker in trackers:
             try:
-                self._at_work.append(process.taken(tracker))
+                self._at_work.append(process.taken(placed(tracker, outputs)))
             except OSError as error:
                 self._unsaid.append(self._off(tracker, str(error)))
 
@@ -162,9 +165,12 @@ class Mirrored:
             process.put_back(one)
 
     def _off(self, tracker: Tracker, fault: str) -> str:
+        words = ["iterun", "export", self._run or "RUN", "--to", tracker.tool]
+        if tracker.place not in (None, default(tracker.tool, self._outputs)):
+            words += ["--out", str(tracker.place)]
         return (
             f"{tracker.tool} is switched off, the run is not: {fault}. Later, "
-            f"`iterun export {self._run or 'RUN'} --to {tracker.tool}` writes all of it"
+            f"`{shlex.join(words)}` writes all of it"
         )
 
 

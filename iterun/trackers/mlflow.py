@@ -1,7 +1,7 @@
 """MLflow: an experiment a system, a run a run, found again by the tag `iterun.id`.
 
 Without an address it keeps to a sqlite file and a folder of artifacts below `place`. MLflow deletes
-no value of a run: one that goes on is told what it has not been told yet (tag `iterun.iteration`).
+no value of a run: one that goes on is told what it has not been told yet.
 Names that MLflow refuses are mapped, fd@4 to fd_at_4; the tag `iterun.name.fd_at_4` holds ours.
 """
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 _REFUSED = r"[^\w.\- /]"
 _MOST_METRICS, _MOST_OTHERS = 1000, 100  # of one call
 _LONGEST = 5000  # of a parameter's or a tag's text
-_LAST = "iterun.iteration"
+_EVERY = "cost/seconds"  # a metric that every iteration has
 _STATES = {
     "completed": "FINISHED", "failed": "FAILED", "diverged": "FAILED", "running": "RUNNING",
 }  # fmt: skip
@@ -75,7 +75,8 @@ class Mlflow(Tracker):
             self._run = found.info.run_id
             self._client.update_run(self._run, status="RUNNING")
             self._tell_settings(run, known=found.data.params)
-            return int(found.data.tags.get(_LAST, NOTHING_YET))
+            told = self._client.get_metric_history(self._run, _EVERY)
+            return max((metric.step for metric in told), default=NOTHING_YET)
         name, began = text(run.path.name, 250), int(run.stamp * 1000)
         tags = {"iterun.id": self._id, "mlflow.source.type": "LOCAL"}
         made = self._client.create_run(experiment, start_time=began, tags=tags, run_name=name)
@@ -84,20 +85,24 @@ class Mlflow(Tracker):
         return NOTHING_YET
 
     def iterations(self, lines: Sequence[Iteration]) -> None:
-        """Metrics with the recorded times; the tag that says how far we are comes with them."""
+        """Metrics with the recorded times."""
         from mlflow.entities import Metric
 
-        tags: dict[str, Any] = {}
-        metrics: list[Metric] = []
+        tags: dict[str, str] = {}
+        waiting: list[Metric] = []
         for line in lines:
             tags |= {f"iterun.label.{name}": word for name, word in line.labels.items()}
-            found = numbers(line)
-            if len(metrics) + len(found) > _MOST_METRICS:
-                self._log(metrics, {})
-                metrics = []
             when = int(line.time * 1000)
-            metrics += [Metric(self._name(k), float(v), when, line.i) for k, v in found.items()]
-        self._log(metrics, {_LAST: str(lines[-1].i), **tags})
+            found = [
+                Metric(self._name(k), float(v), when, line.i) for k, v in numbers(line).items()
+            ]
+            if (
+                len(waiting) + len(found) > _MOST_METRICS
+            ):  # an iteration is in one call: all or none
+                self._log(waiting, {})
+                waiting = []
+            waiting += found
+        self._log(waiting, tags)
 
     def picture(self, name: str, i: int | None, path: Path) -> None:
         """Among the run's artifacts, as in our directory."""
@@ -162,7 +167,7 @@ class Mlflow(Tracker):
         from mlflow.entities import RunTag
 
         made = [RunTag(self._name(name), text(word, _LONGEST)) for name, word in tags.items()]
-        for start in range(0, len(made) or 1, _MOST_OTHERS):
-            self._client.log_batch(
-                self._run, metrics if start == 0 else [], tags=made[start : start + _MOST_OTHERS]
-            )
+        for start in range(0, len(metrics), _MOST_METRICS):
+            self._client.log_batch(self._run, metrics=metrics[start : start + _MOST_METRICS])
+        for start in range(0, len(made), _MOST_OTHERS):
+            self._client.log_batch(self._run, tags=made[start : start + _MOST_OTHERS])

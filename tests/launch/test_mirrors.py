@@ -211,6 +211,27 @@ def test_a_resume_takes_single_settings_of_a_mirror(line: Any) -> None:
         go_on(run, "logger=mlfow")
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("tool", ["tensorboard", "mlflow", "wandb", "trackio"])
+def test_each_tool_mirrors_a_run_to_where_export_writes(line: Any, tool: str) -> None:
+    pytest.importorskip(tool, exc_type=ImportError)
+
+    line("task=mine/count", f"logger=[{tool}]")
+
+    assert [said for said in remarks(line) if "still writing" not in said] == []
+    assert list((line.outputs / ".trackers" / tool).iterdir())
+    assert list(RunView(line.runs[0]).config["logger"]) == [tool]
+
+
+def test_several_choices_become_one_node() -> None:
+    from iterun.config.compose import compose, to_plain
+
+    config = to_plain(compose(["task=prune/perp", "logger=[tensorboard,mlflow]"]))
+
+    assert list(config["logger"]) == ["tensorboard", "mlflow"]
+    assert config["logger"]["mlflow"]["place"] is None
+
+
 SLOW = """
 import os, signal, sys
 from iterun.core.progress import IterationDone
