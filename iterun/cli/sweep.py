@@ -24,7 +24,7 @@ from iterun.launch.events import (
     SweepStarted,
     SweepStopping,
 )
-from iterun.launch.search.events import StudyEnded, StudyRemark
+from iterun.launch.search.events import StudyEnded, StudyRemark, StudyStarted
 from iterun.store.schema import encode
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from iterun.cli.sweep_board import Job
 
 _SIGN_OF_LIFE = 60.0  #: seconds without a line, after which a running job may tell of itself
-Told = SweepEvent | StudyEnded | StudyRemark
+Told = SweepEvent | StudyStarted | StudyEnded | StudyRemark
 
 STOPPING = "stopping: running jobs go to their checkpoints; Ctrl-C again leaves at once"
 
@@ -107,7 +107,7 @@ class PlainSweep:
 def job_line(board: Board, job: Job) -> list[Part]:
     """A line as in `[3/12] job 2 completed  sparsity=0.6 seed=2  ppl=34.1  (4.1 s)  3f9a1c2b`."""
     record = job.record
-    parts: list[Part] = [f"[{len(board.ended())}/{len(board.jobs)}] job {job.number} "]
+    parts: list[Part] = [f"[{len(board.ended())}/{board.n_jobs}] job {job.number} "]
     parts.append(Span(job.word, sweep_panel.state_style(job)))
     if label := board.label(job):
         parts.append(f"  {label}")
@@ -167,6 +167,8 @@ def event_as_json(event: Told) -> dict[str, Any] | None:
     """An event as it goes to stdout; None: another one says the same."""
     if isinstance(event, StudyEnded):
         return search.to_json(event)
+    if isinstance(event, StudyStarted):
+        return {"event": "study_started", "text": event.text, "jobs": event.n_jobs}
     if isinstance(event, StudyRemark):
         return {"event": "remark", "text": event.text}
     if isinstance(event, SweepStarted | SweepStopping | SweepEnded):

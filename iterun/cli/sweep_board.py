@@ -19,7 +19,8 @@ from iterun.launch.events import (
     SweepStarted,
     SweepStopping,
 )
-from iterun.store.schema import COMPLETED, RUNNING
+from iterun.launch.search.events import StudyStarted
+from iterun.store.schema import COMPLETED, PRUNED, RUNNING
 from iterun.store.sweeps import WAITING, JobRecord
 
 if TYPE_CHECKING:
@@ -48,8 +49,15 @@ class Job:
     record: JobRecord | None = None  #: at its end
 
     @property
+    def is_pruned(self) -> bool:
+        """Whether a search ended it early: its value is no last one."""
+        return self.record is not None and self.record.reason == PRUNED
+
+    @property
     def word(self) -> str:
         """Its state as it is said: a run that was there already is told apart."""
+        if self.is_pruned:
+            return PRUNED
         note = self.record.note if self.record else None
         if note in _NOTES:
             extra = f" ({self.state})" if note == "exists" and self.state != COMPLETED else ""
@@ -77,6 +85,13 @@ class Board:
         self.is_stopping = False
         self.end: SweepEnded | None = None
         self._labels: dict[int, str] = {}
+        self.search = ""  #: what a search does how
+        self._foreseen = 0  #: jobs of a search
+
+    @property
+    def n_jobs(self) -> int:
+        """How many jobs there are in all; of a search those that it is still to ask for too."""
+        return len(self.jobs) if self.end else max(len(self.jobs), self._foreseen)
 
     @property
     def metric(self) -> str | None:
@@ -99,6 +114,8 @@ class Board:
             self.sweep, self.launcher = event.sweep, event.launcher
             self.workers, self.threads = event.workers, event.threads
             self.objective = event.objective or {}
+        elif isinstance(event, StudyStarted):
+            self.search, self._foreseen = event.text, event.n_jobs
         elif isinstance(event, SweepStopping):
             self.is_stopping = True
         elif isinstance(event, SweepEnded):
@@ -125,7 +142,10 @@ class Board:
         done = [
             job
             for job in self.ended()
-            if job.state == COMPLETED and job.objective is not None and isfinite(job.objective)
+            if job.state == COMPLETED
+            and not job.is_pruned
+            and job.objective is not None
+            and isfinite(job.objective)
         ]
         sign = -1.0 if self.objective.get("goal") == "max" else 1.0
         return min(done, key=lambda job: sign * (job.objective or 0.0), default=None)
@@ -147,6 +167,7 @@ class Board:
             return None
         pace = sum(spent) / len(spent)
         waiting = sum(job.state == WAITING for job in self.jobs.values())
+        waiting += self.n_jobs - len(self.jobs)
         going = [self._left(job, pace) for job in self.running()]
         return max([(waiting * pace + sum(going)) / self.workers, *going])
 

@@ -82,7 +82,7 @@ def _steps(board: Board) -> list[str]:
         name = " ".join(runs) if len(runs) <= _NAMED else f"task={board.system}"
     if len(there) == 1:
         return [f"iterun show {there[0].run}"]
-    return [f"iterun compare {name}", f"iterun ls {name}"]
+    return [f"iterun compare {name}", f"iterun select {name}"]
 
 
 def _is_of(record: JobRecord, sweep: str) -> bool:

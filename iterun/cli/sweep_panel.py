@@ -22,9 +22,10 @@ def heading(board: Board) -> list[list[Part]]:
     sweep = board.sweep
     if sweep is None:
         return []
-    n = count(len(board.jobs), "job")
+    n = count(board.n_jobs, "job")
     parts: list[Part] = [Span(f"sweep {sweep.id}", "bold"), f"  {n}  {place(board)}"]
-    return [parts, [Span(sweep.folder, "dim")]]
+    search: list[list[Part]] = [[f"search  {board.search}"]] if board.search else []
+    return [parts, *search, [Span(sweep.folder, "dim")]]
 
 
 def place(board: Board) -> str:
@@ -54,7 +55,7 @@ def lines(board: Board, columns: int, rows: int, *, unicode: bool = True) -> lis
 
 def _all(board: Board, columns: int, *, unicode: bool) -> list[Part]:
     """How many jobs are over, in which states, and how long it will take."""
-    n, ended = len(board.jobs), len(board.ended())
+    n, ended = board.n_jobs, len(board.ended())
     text = f"jobs    {ended}/{n}"
     remark = duration(board.clock() - board.began)
     left = board.seconds_left()

@@ -66,8 +66,8 @@ GROUPS: dict[str, dict[str, Command]] = {
         ),
         "select": Command(
             "RUN|FILTER…", "the best setting of a sweep, evaluated on fresh seeds",
-            ("--metric", "--goal", "--top", "--baseline", "--seeds", "--eval", "--dry-run", "--json",
-             "--md"),
+            ("--metric", "--goal", "--top", "--baseline", "--seeds", "--eval", "--dry-run",
+             "--json", "--md"),
         ),
     },
     "Keep": {

@@ -12,6 +12,14 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
+class StudyStarted:
+    """The first trials are about to be asked for."""
+
+    text: str  #: what is searched how: "12 trials of 2 seeds by tpe, seed 1"
+    n_jobs: int  #: of all trials that are still to be done
+
+
+@dataclass(frozen=True, slots=True)
 class StudyRemark:
     """A sentence for the user."""
 

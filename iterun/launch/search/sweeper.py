@@ -22,6 +22,7 @@ from iterun.launch.naming import sweep_stamp
 from iterun.launch.search import early, events, values
 from iterun.launch.search.findings import findings
 from iterun.launch.search.plan import planned
+from iterun.launch.search.samplers import GRID
 from iterun.launch.search.space import OneOf, Space, parse
 from iterun.launch.search.study import Trials, find
 from iterun.launch.sweep import Asked
@@ -85,6 +86,7 @@ class OptunaSweeper(Sweeper):
         self._join(trials)
         self.account.begin(workers=max(1, self._workers(space)), objective=objective)
         trials.note()
+        self._tell_of_all(trials)
         self._tell_of_old(trials)
         try:
             self._search(trials, settings["n_jobs"], settings["max_failure_rate"])
@@ -160,6 +162,17 @@ class OptunaSweeper(Sweeper):
         return int(count(self.settings["n_jobs"] * space.n_jobs)) if count else 1
 
     # The search.
+
+    def _tell_of_all(self, trials: Trials) -> None:
+        plan, k = trials.plan, trials.space.n_jobs
+        left = trials.missing() + len(trials.stale())
+        each = f" of {k} seeds" if k > 1 else ""
+        early = f", pruned by {plan.pruner['name']}" if plan.pruner["name"] != "none" else ""
+        sampler = f"{plan.sampler['name']}, seed {trials.seed}"
+        if plan.sampler["name"] == GRID:
+            sampler = GRID
+        text = f"{trials.most} trials{each} by {sampler}{early}"
+        self.account.tell(events.StudyStarted(text, left * k))
 
     def _tell_of_old(self, trials: Trials) -> None:
         """Say what there is already; go on with trials that a kill cut short, or give them up."""
