@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
     from iterun.analysis.selection import Scored
 
+__all__ = ["BASELINE", "CHOSEN", "Evaluated", "Interval", "Line", "Paired", "table"]
+
 CHOSEN, BASELINE = "chosen", "baseline"
 
 

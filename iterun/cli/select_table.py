@@ -12,10 +12,9 @@ from iterun.store.schema import encode
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from iterun.analysis.evaluation import Line
+    from iterun.analysis.evaluation import Interval, Line, Paired
     from iterun.analysis.selection import Choice
     from iterun.cli.console import Screen
-    from iterun.ops.stats import Interval, Paired
     from iterun.store.selections import Selection
 
 _NAMED = 4  #: settings that are named where several are left out
