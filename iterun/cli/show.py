@@ -6,13 +6,13 @@ import time
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from iterun.analysis import facts as known
 from iterun.cli import history, lineage, words
 from iterun.cli.console import Part, Screen, Span, out
 from iterun.cli.figures import age, count, duration, setting, size, value
 from iterun.cli.formats import json_text
 from iterun.cli.tables import facts, grid
 from iterun.cli.text import clip_middle
-from iterun.errors import StoreError
 from iterun.store import paths
 from iterun.store.index import Index
 from iterun.store.reader import RunView
@@ -123,27 +123,9 @@ def _typed(record: RunRecord) -> str:
     return "iterun " + " ".join(words_) if words_ and words_[0] != "iterun" else " ".join(words_)
 
 
-def _config(view: RunView) -> dict[str, Any]:
-    try:
-        return view.config
-    except StoreError:
-        return {}  # the summary holds the parameters too
-
-
 def parameters(view: RunView) -> list[tuple[str, str, bool]]:
     """(name, value, whether it was typed) of each parameter, resolved."""
-    summary = view.summary
-    task = _config(view).get("task")
-    found = dict(task) if isinstance(task, dict) else {}
-    if summary:
-        found |= summary.parameters
-    found |= view.record.resolved
-    typed = {word.lstrip("+").partition("=")[0] for word in view.record.command}
-    return [
-        (name, setting(x), f"task.{name}" in typed)
-        for name, x in found.items()
-        if not name.startswith("_") and name not in ("model", "data", "seed", "about", "objective")
-    ]
+    return [(p.name, setting(p.value), p.is_typed) for p in known.parameters(view)]
 
 
 def _artifacts(screen: Screen, view: RunView, *, whole: bool) -> None:
@@ -191,7 +173,7 @@ def _object(view: RunView) -> dict[str, Any]:
         **view.record.to_json(), **lineage.marked(view),
         "directory": str(view.directory), "state": view.state,
         "status": view.status.to_json(), "summary": summary.to_json() if summary else None,
-        "config": _config(view), "iterations": [line.to_json() for line in view.iterations()],
+        "config": known.config(view), "iterations": [line.to_json() for line in view.iterations()],
         "checkpoints": view.checkpoints(),
         "artifacts": [path.relative_to(view.directory).as_posix() for path in view.artifacts()],
     }  # fmt: skip
