@@ -22,8 +22,9 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
-ELAPSED = "elapsed"  #: seconds since the run began, over all attempts: the sum of `seconds`
-ITERATION = "i"
+# In brackets: no metric is called so.
+ELAPSED = "(elapsed)"  #: seconds since the run began, over all attempts: the sum of `seconds`
+ITERATION = "(i)"
 _ASIDE = (ELAPSED, ITERATION)  #: made from what is always read
 
 
@@ -45,7 +46,7 @@ class Curve:
         return np.cumsum(self.seconds)
 
     def column(self, name: str) -> Floats:
-        """A value that was read, or `i`, `seconds` or `elapsed`; (lines,)."""
+        """A value that was read, or `ITERATION`, `seconds`, `ELAPSED`; (lines,)."""
         if name in self.values:
             return self.values[name]
         if name == ELAPSED:
@@ -144,7 +145,7 @@ def band(curves: Sequence[Curve], name: str, *, most: int | None = None) -> Band
 
     Args:
         curves: the seeds of one setting.
-        name: a name that was read, or `elapsed`.
+        name: a name that was read, or `ELAPSED`.
         most: intervals, which take time, at so many iterations only, spread evenly, the last one
             among them; NaN elsewhere. None: at all.
     """

@@ -17,6 +17,7 @@ from iterun.store.schema import COMPLETED
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
     from numpy.typing import NDArray
 
@@ -129,37 +130,50 @@ def plot(
         for setting in settings
         for row in setting.rows
     }
-    drawn = _runs_of_lines(settings, each=each)
+    drawn = _drawn(settings, each=each)
     panels = []
     for measure in wanted:
-        lines: list[Line] = []
         most = detail.intervals(len(drawn) * len(measure)) if detail else None
-        for run_label, setting, of in drawn:
-            for name in measure:
-                line = _line(name, x_name, of, [read[row.path] for row in of], most)
-                line.label = _with_arm(run_label, name, measure, len(drawn))
-                line.group = _with_arm(setting, name, measure, len(drawn))
-                lines += [line] if len(line.i) else []
-        panels.append(Panel(measure[0], _goal(rows, measure[0]), lines))
-        remarks += _remarks(measure[0], lines, x_name)
+        lines = [
+            _line(name, x_name, each_line.of_arm(name, measure, len(drawn)), read, most)
+            for each_line in drawn
+            for name in measure
+        ]
+        panels.append(Panel(measure[0], _goal(rows, measure[0]), [n for n in lines if len(n.i)]))
+        remarks += _remarks(measure[0], panels[-1].lines, x_name)
     return Plot(x, panels, list(dict.fromkeys(remarks)))
 
 
-def _runs_of_lines(
-    settings: Sequence[Setting], *, each: bool
-) -> list[tuple[str, str, Sequence[Row]]]:
-    """Of each line its label, its setting's, and the runs that it is the mean of."""
-    found: list[tuple[str, str, Sequence[Row]]] = []
+class _Drawn(NamedTuple):
+    """What a line is of."""
+
+    label: str
+    group: str  #: label of the setting
+    rows: Sequence[Row]
+
+    def of_arm(self, name: str, measure: Sequence[str], n_drawn: int) -> _Drawn:
+        """One of the arms that share a panel."""
+        if len(measure) == 1:
+            return self
+        if n_drawn == 1:
+            return self._replace(label=name, group=name)
+        return self._replace(label=f"{self.label} {name}", group=f"{self.group} {name}")
+
+
+def _drawn(settings: Sequence[Setting], *, each: bool) -> list[_Drawn]:
+    found = []
     for setting, name in zip(settings, _labels(settings), strict=True):
         rows = sorted(setting.rows, key=lambda row: (row.seed, row.stamp))
         if each and len(rows) > 1:
-            found += [(f"{name} seed {row.seed}", name, [row]) for row in rows]
+            found += [_Drawn(f"{name} seed {row.seed}", name, [row]) for row in rows]
         else:
-            found.append((name, name, rows))
-    labels = [label for label, _, _ in found]
+            found.append(_Drawn(name, name, rows))
+    labels = [one.label for one in found]
     return [
-        (f"{label} ({of[0].id})" if labels.count(label) > 1 else label, name, of)
-        for label, name, of in found
+        one._replace(label=f"{one.label} ({one.rows[0].id})")
+        if labels.count(one.label) > 1
+        else one
+        for one in found
     ]
 
 
@@ -231,13 +245,8 @@ def _labels(settings: Sequence[Setting]) -> list[str]:
     ]  # fmt: skip
 
 
-def _with_arm(label: str, name: str, measure: Sequence[str], n_groups: int) -> str:
-    if len(measure) == 1:
-        return label
-    return f"{label} {name}" if n_groups > 1 else name
-
-
-def _line(metric: str, x: str, rows: Sequence[Row], of: Sequence[Curve], most: int | None) -> Line:
+def _line(metric: str, x: str, drawn: _Drawn, read: Mapping[Path, Curve], most: int | None) -> Line:
+    of = [read[row.path] for row in drawn.rows]
     band = curves.band(of, metric, most=most)
     at = band.i.astype(np.float64)
     if x != curves.ITERATION:
@@ -246,8 +255,8 @@ def _line(metric: str, x: str, rows: Sequence[Row], of: Sequence[Curve], most: i
         there = np.append(across.i, -1)[place] == band.i
         at = np.where(there, np.append(across.mean, np.nan)[place], np.nan)
     return Line(
-        metric=metric, label="", group="",
-        runs=[row.id for row in rows], seeds=[row.seed for row in rows],
+        metric=metric, label=drawn.label, group=drawn.group,
+        runs=[row.id for row in drawn.rows], seeds=[row.seed for row in drawn.rows],
         i=band.i, x=at, y=band.mean, low=band.low, high=band.high, n=band.n,
     )  # fmt: skip
 
@@ -269,37 +278,3 @@ def _remarks(metric: str, lines: Sequence[Line], x: str) -> list[str]:
                 "the mean is over those that do"
             )
     return remarks
-
-
-def on_log_axes(drawn: Plot, *, x: bool, y: bool) -> Plot:
-    """The plot with what can't stand on a logarithmic axis left out, and said."""
-    if not (x or y):
-        return drawn
-    remarks = list(drawn.remarks)
-    panels = []
-    for panel in drawn.panels:
-        lines = []
-        lost = 0
-        floor = _least_positive(panel)
-        for line in panel.lines:
-            bad = (x & (line.x <= 0)) | (y & (line.y <= 0))
-            lost += int(bad.sum())
-            low = np.where(y & (line.low <= 0), floor, line.low)
-            keep = ~bad
-            lines.append(
-                replace(line, i=line.i[keep], x=line.x[keep], y=line.y[keep], low=low[keep],
-                        high=line.high[keep], n=line.n[keep])
-            )  # fmt: skip
-        panels.append(replace(panel, lines=lines))
-        if lost:
-            remarks.append(
-                f"{count(lost, 'point')} of {panel.metric} left out: a logarithmic axis has no "
-                "room for values of 0 and below"
-            )
-    return replace(drawn, panels=panels, remarks=remarks, log_x=x, log_y=y)
-
-
-def _least_positive(panel: Panel) -> float:
-    """Where a logarithmic axis may end that a band leaves."""
-    values = np.concatenate([v for line in panel.lines for v in (line.y, line.low)] or [[1.0]])
-    return float(np.min(values, where=values > 0, initial=np.inf))

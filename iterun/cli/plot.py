@@ -114,7 +114,7 @@ def read(wanted: Wanted, *, outputs: str | None, detail: Detail | None = None) -
         StoreError: a run can't be found or read.
         ConfigError: a metric that no run has, or nothing to draw.
     """
-    from iterun.analysis import plotted
+    from iterun.analysis import log_axes, plotted
 
     with Index(paths.outputs_root(outputs)) as index:
         found, metrics = _told_apart(index, wanted)
@@ -125,7 +125,7 @@ def read(wanted: Wanted, *, outputs: str | None, detail: Detail | None = None) -
         )
     until = {run.row.id: run.iteration for run in found if run.iteration is not None}
     plot = plotted.plot(rows, metrics, x=wanted.x, each=wanted.each, until=until, detail=detail)
-    return _with_lines(plotted.on_log_axes(plot, x=wanted.log_x, y=wanted.log_y))
+    return _with_lines(log_axes.on_log_axes(plot, x=wanted.log_x, y=wanted.log_y))
 
 
 def _told_apart(index: Index, wanted: Wanted) -> tuple[list[Picked], list[str]]:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 _TICK = 0.5  #: seconds between two looks
 _PATIENCE = 10  #: looks without a running run, after which a filter is not waited for any more
-_MOST = 100  #: runs that are followed at once
+MOST = 100  #: runs that are followed at once
 _INTERRUPTED = 130
 
 Told = list[tuple[Watched, list["IterationDone"]]]
@@ -84,7 +84,8 @@ class Runs:
         self.was_going_on = False
         self._found: dict[Path, Watched] = {}
         self._rows: list[Row] = []
-        found = picked.runs(index, words, limit=_MOST) if words else [_newest(index)]
+        found = picked.runs(index, words, limit=MOST + 1) if words else [_newest(index)]
+        self.is_cut = len(found) > MOST  #: more fit than are followed
         for run in found:
             self._add(run.row)
         self.is_one = len(found) == 1 and not self.conditions
@@ -116,7 +117,7 @@ class Runs:
         """
         if self.conditions and self.was_going_on:
             self.index.refresh()
-            for row in self.index.rows(filters.parse(self.conditions), limit=_MOST):
+            for row in self.index.rows(filters.parse(self.conditions), limit=MOST):
                 self._add(row)
         told = [(run, run.look() if run.is_running else []) for run in self.all]
         self.was_going_on = self.was_going_on or self.is_going_on
@@ -124,7 +125,7 @@ class Runs:
 
     def _add(self, row: Row) -> None:
         path = row.path.resolve()
-        if path not in self._found and len(self._found) < _MOST:
+        if path not in self._found and len(self._found) < MOST:
             self._found[path] = Watched(path)
             self._rows.append(row)
 
@@ -135,7 +136,7 @@ def _newest(index: Index) -> Picked:
     Raises:
         StoreError: there is none.
     """
-    rows = index.rows(limit=_MOST)
+    rows = index.rows(limit=MOST)
     if not rows:
         raise StoreError(f"no runs below {index.outputs} yet", hint="iterun task=prune makes one")
     return picked.Picked(next((row for row in rows if row.state == RUNNING), rows[0]))

@@ -208,4 +208,6 @@ def draw(screen: Screen, runs: Runs, rows: int) -> None:
     said = [f"{n} {state}" for state, n in states.items()]
     if len(labelled) > len(shown):
         said.append(f"{count(len(labelled) - len(shown), 'run')} not shown")
+    if runs.is_cut:
+        said.append(f"only the newest {len(runs.all)} that fit are watched")
     screen.line(Span(", ".join(said), "dim"))

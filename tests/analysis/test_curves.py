@@ -75,6 +75,15 @@ def test_a_prefix_picks_the_cost_where_a_metric_has_its_name(tmp_path: Path) -> 
     assert curve.values["cost.peak_mem_mb"].tolist() == [100.0]
 
 
+def test_a_metric_may_be_called_elapsed(tmp_path: Path) -> None:
+    row = made(tmp_path, [{"elapsed": 7.0, "i": 8.0}])
+
+    curve = curves.read(row, ["elapsed", "i", curves.ELAPSED])
+
+    assert [curve.column(name).tolist() for name in ("elapsed", "i")] == [[7.0], [8.0]]
+    assert curve.column(curves.ELAPSED).tolist() == [0.5]
+
+
 def test_a_name_that_the_run_does_not_have_is_nan_throughout(tmp_path: Path) -> None:
     curve = curves.read(made(tmp_path, [{"psnr": 20.0}]), ["fd@4"])
 
@@ -141,6 +150,6 @@ def test_a_seed_that_broke_is_not_averaged_away() -> None:
 
 
 def test_time_is_averaged_as_any_other_measure() -> None:
-    found = curves.band([seed("a", [1.0, 2.0]), seed("b", [3.0, 4.0])], "elapsed")
+    found = curves.band([seed("a", [1.0, 2.0]), seed("b", [3.0, 4.0])], curves.ELAPSED)
 
     assert found.mean.tolist() == [1.0, 2.0]

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from iterun.analysis.plotted import Detail, on_log_axes, plot
+from iterun.analysis.log_axes import on_log_axes
+from iterun.analysis.plotted import Detail, plot
 from iterun.store.rows import Row, row_of
 from iterun.store.schema import RunRecord, Summary
 from iterun.store.writer import RunWriter

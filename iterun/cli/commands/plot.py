@@ -29,8 +29,7 @@ def command(
         typer.Option(
             "--x",
             metavar="NAME",
-            help="what goes to the right: iteration, seconds (since the beginning), or any "
-            "metric or cost, as in --x tokens",
+            help="the x axis: iteration, seconds (since the beginning), or a metric: --x tokens",
         ),
     ] = "iteration",
     each: Annotated[

@@ -1,0 +1,47 @@
+"""Plots on logarithmic axes: what can't stand there is left out, and said."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from iterun.analysis.numbers import count
+
+if TYPE_CHECKING:
+    from iterun.analysis.plotted import Panel, Plot
+
+
+def on_log_axes(drawn: Plot, *, x: bool, y: bool) -> Plot:
+    """The plot with what can't stand on a logarithmic axis left out, and said."""
+    if not (x or y):
+        return drawn
+    remarks = list(drawn.remarks)
+    panels = []
+    for panel in drawn.panels:
+        lines = []
+        lost = 0
+        floor = _least_positive(panel)
+        for line in panel.lines:
+            bad = (x & (line.x <= 0)) | (y & (line.y <= 0))
+            lost += int(bad.sum())
+            low = np.where(y & (line.low <= 0), floor, line.low)
+            keep = ~bad
+            lines.append(
+                replace(line, i=line.i[keep], x=line.x[keep], y=line.y[keep], low=low[keep],
+                        high=line.high[keep], n=line.n[keep])
+            )  # fmt: skip
+        panels.append(replace(panel, lines=lines))
+        if lost:
+            remarks.append(
+                f"{count(lost, 'point')} of {panel.metric} left out: a logarithmic axis has no "
+                "room for values of 0 and below"
+            )
+    return replace(drawn, panels=panels, remarks=remarks, log_x=x, log_y=y)
+
+
+def _least_positive(panel: Panel) -> float:
+    """Where a logarithmic axis may end that a band leaves."""
+    values = [v[v > 0] for line in panel.lines for v in (line.y, line.low)]
+    return min((float(v.min()) for v in values if len(v)), default=1.0)
