@@ -46,6 +46,13 @@ def own(directory: Path) -> Existing | None:
     return Existing(directory, state, _act(state))
 
 
+def better(own: Existing | None, other: Existing | None) -> Existing | None:
+    """The job's own run, unless another one has come further."""
+    if own is None or (own.act == "resumed" and other is not None and other.act != "resumed"):
+        return other
+    return own
+
+
 def find(
     record: RunRecord, config: Mapping[str, Any], on_existing: str, folder: Path
 ) -> Existing | None:

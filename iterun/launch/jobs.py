@@ -137,7 +137,9 @@ class _Runs:
             run: does a run that is to be begun.
         """
         job = self._prepared(hydra)
-        found = existing.own(self.directory) or there_is(job, Path(self.sweep.outputs))
+        found = existing.better(
+            existing.own(self.directory), there_is(job, Path(self.sweep.outputs))
+        )
         if found is None:
             try:
                 return self._record(run(job))
