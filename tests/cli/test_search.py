@@ -29,6 +29,7 @@ def test_the_best_trials_stand_on_stdout_and_the_line_below_on_stderr(search):
     assert "repeat the best: iterun --config-dir" in answer.err
 
 
+@pytest.mark.slow  # several runs
 def test_several_metrics_are_shown_as_a_front(search):
     answer = search("hydra.sweeper.metrics={score:min,spent:max}")
 
@@ -43,6 +44,7 @@ def test_why_trials_failed_is_said_once(search):
     assert answer.status == 0
 
 
+@pytest.mark.slow  # several runs
 def test_machines_hear_of_the_study(search, iterun):
     answer = search("--json")
 

@@ -135,6 +135,7 @@ def test_evaluation_runs_are_marked_and_never_chosen_from(noisy, iterun, tmp_pat
     assert json.loads(again.out)["evaluation_seeds"] == [1000, 1001]
 
 
+@pytest.mark.slow  # several runs
 def test_the_record_says_what_the_setting_was_chosen_by(noisy, iterun, tmp_path):
     iterun("-m", *noisy, "task.x=0.2,0.3", "seed=1,2")
     [sweep] = (tmp_path / "outputs" / ".sweeps").iterdir()
@@ -149,6 +150,7 @@ def test_the_record_says_what_the_setting_was_chosen_by(noisy, iterun, tmp_path)
     assert len(record.tuning_runs) == len(selections.runs(path.parent)) == 2
 
 
+@pytest.mark.slow  # several runs
 def test_markdown_and_json_hold_the_same_table(noisy, iterun):
     iterun("-m", *noisy, "task.x=0.2,0.3", "seed=1,2")
 

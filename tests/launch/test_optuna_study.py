@@ -20,7 +20,7 @@ from iterun.config.locate import conf_dir
 from iterun.errors import ConfigError, UnavailableError
 from iterun.launch.search import early, samplers, storage
 from iterun.launch.search.findings import findings
-from iterun.launch.search.plan import Plan
+from iterun.launch.search.plan import Plan, planned
 from iterun.launch.search.space import parse
 from iterun.launch.search.study import Trials, find
 from iterun.store import process
@@ -256,6 +256,59 @@ def test_tpe_finds_more_than_chance_in_equally_many_trials(tmp_path):
 
     assert all(tpe < chance for tpe, chance in pairs)
     assert fmean(tpe for tpe, _ in pairs) < 0.3 * fmean(chance for _, chance in pairs)
+
+
+SETTINGS = {
+    "metrics": None, "direction": None, "n_trials": 9, "sampler": {"name": "tpe"},
+    "pruner": {"name": "none"}, "study_name": None, "storage": None, "take_over": False,
+}  # fmt: skip
+OBJECTIVE = {"metric": "loss", "goal": "min"}
+TWO = {"loss": "min", "speed": "max"}
+
+
+@pytest.mark.parametrize(
+    ("settings", "metrics"),
+    [
+        ({}, {"loss": "min"}),
+        ({"direction": "maximize"}, {"loss": "max"}),
+        ({"metrics": "speed", "direction": "maximize"}, {"speed": "max"}),
+        ({"metrics": TWO}, TWO),
+        ({"metrics": TWO, "direction": ["maximize", "maximize"]}, {"loss": "max", "speed": "max"}),
+    ],
+)
+def test_metrics_and_goals_are_the_tasks_or_those_named(settings, metrics):
+    assert planned(WORDS, parse(WORDS), OBJECTIVE, SETTINGS | settings).metrics == metrics
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"metrics": {"loss": "least"}}, "least is no goal"),
+        ({"direction": ["minimize", "maximize"]}, "does not fit 1 metrics"),
+        ({"metrics": TWO, "pruner": {"name": "median"}}, "median can't weigh 2 metrics"),
+        ({"metrics": TWO, "sampler": {"name": "cmaes"}}, "cmaes can't weigh 2 metrics"),
+    ],
+)
+def test_what_does_not_go_together_is_refused(settings, message):
+    with pytest.raises(ConfigError, match=message):
+        planned(WORDS, parse(WORDS), OBJECTIVE, SETTINGS | settings)
+
+
+def test_cmaes_needs_two_numbers_and_a_search_an_objective():
+    one = parse(WORDS[:1])
+    with pytest.raises(ConfigError, match="needs two numbers to vary, and this line has x"):
+        planned(WORDS[:1], one, OBJECTIVE, SETTINGS | {"sampler": {"name": "cmaes"}})
+    with pytest.raises(ConfigError, match="no objective to search by"):
+        planned(WORDS[:1], one, None, SETTINGS)
+
+
+def test_the_line_of_a_study_leaves_out_what_may_change_when_it_goes_on():
+    words = ("task=a", *WORDS, "on_existing=resume", "backend.threads=1", "tags=[b]")
+
+    plan = planned(words, parse(words), OBJECTIVE, SETTINGS)
+
+    assert plan.line == ("task=a", *WORDS)
+    assert plan.goes_on
 
 
 def test_a_judge_ends_a_trial_that_is_worse_than_the_median(tmp_path):
