@@ -16,6 +16,7 @@ from iterun.launch.main import run_line
 from iterun.store.reader import RunView
 
 MINE = Path(__file__).parent / "mine"
+SHORT = ("task.steps=6", "task.steps_per_iteration=2", "task.eval_windows=2")
 ALL = ("checkpoint=all",)
 
 
@@ -301,7 +302,7 @@ def test_no_error_leaves_anything_behind(
 
 @pytest.mark.slow
 def test_prune_perp_goes_on_as_if_it_had_not_been_forked(line: Any, fork: Any) -> None:
-    line("task=prune/perp", "debug=tiny", "task.steps=60", "checkpoint=all", "stop.iterations=3")
+    line("task=prune/perp", "debug=tiny", *SHORT, "checkpoint=all", "stop.iterations=3")
     [parent] = line.runs
 
     assert metrics(fork(parent, at=1)) == metrics(parent)

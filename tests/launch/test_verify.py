@@ -17,6 +17,7 @@ from iterun.launch.verify import verify as launch_verify
 from iterun.store.reader import RunView
 
 MINE = Path(__file__).parent / "mine"
+SHORT = ("task.steps=6", "task.steps_per_iteration=2", "task.eval_windows=2")
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +47,7 @@ def verify(line: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callab
 
     def checked(directory: Path, **options: Any) -> Any:
         verdict = launch_verify(directory, line.events.append, **options)
-        assert options.get("keep") or not list(place.iterdir())
+        assert options.get("keep") or not list(place.glob("iterun-*"))
         return verdict
 
     return checked
@@ -252,7 +253,7 @@ def test_the_replay_is_kept_if_asked_for(run: Path, verify: Any) -> None:
 
 @pytest.mark.slow
 def test_prune_perp_comes_out_again(line: Any, verify: Any) -> None:
-    line("task=prune/perp", "debug=tiny", "task.steps=60", "stop.iterations=3")
+    line("task=prune/perp", "debug=tiny", *SHORT, "stop.iterations=3")
 
     verdict = verify(line.runs[0])
 
