@@ -14,24 +14,22 @@ if TYPE_CHECKING:
 
 
 def on_log_axes(drawn: Plot, *, x: bool, y: bool) -> Plot:
-    """The plot with what can't stand on a logarithmic axis left out, and said."""
+    """The plot with logarithmic axes: what can't stand on them is a gap, and said.
+
+    The values stay as they are; a band that leaves the axis ends at the least value on it.
+    """
     if not (x or y):
         return drawn
-    remarks = list(drawn.remarks)
-    panels = []
+    remarks, panels = list(drawn.remarks), []
     for panel in drawn.panels:
-        lines = []
-        lost = 0
         floor = _least_positive(panel)
+        lines, lost = [], 0
         for line in panel.lines:
             bad = (x & (line.x <= 0)) | (y & (line.y <= 0))
             lost += int(bad.sum())
-            low = np.where(y & (line.low <= 0), floor, line.low)
-            keep = ~bad
-            lines.append(
-                replace(line, i=line.i[keep], x=line.x[keep], y=line.y[keep], low=low[keep],
-                        high=line.high[keep], n=line.n[keep])
-            )  # fmt: skip
+            if not bad.all():
+                low = np.where(y & (line.low <= 0), floor, line.low)
+                lines.append(replace(line, low=low))
         panels.append(replace(panel, lines=lines))
         if lost:
             remarks.append(

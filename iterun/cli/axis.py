@@ -29,8 +29,8 @@ class Axis:
 
     @classmethod
     def over(cls, values: Floats, *, is_log: bool, margin: float) -> Axis:
-        """The range of the finite values, with a margin; one around a single value."""
-        finite = values[np.isfinite(values)]
+        """The range of what can stand on it, with a margin; one around a single value."""
+        finite = values[np.isfinite(values) & ((values > 0) | (not is_log))]
         low, high = (float(finite.min()), float(finite.max())) if len(finite) else (1.0, 2.0)
         if low == high:
             low, high = (low / 2, high * 2) if is_log else (low - 0.5, high + 0.5)

@@ -145,8 +145,14 @@ def _panel(ax: Axes, plot: Plot, panel: Panel, handles: dict[str, Any], style: s
     ax.grid(visible=True, linewidth=0.6)
     ax.set_axisbelow(True)
     ax.margins(x=0.01)
-    if any(np.isfinite(line.y).any() for line in panel.lines):  # else matplotlib refuses
+    if any(_is_drawn(line, plot) for line in panel.lines):  # else matplotlib refuses
         _scale(ax, plot)
+
+
+def _is_drawn(line: Line, plot: Plot) -> bool:
+    """Whether a point of it stands on the axes."""
+    has = np.isfinite(line.y) & ((line.y > 0) | (not plot.log_y))
+    return bool((has & ((line.x > 0) | (not plot.log_x))).any())
 
 
 def _line(ax: Axes, line: Line, number: int, group: int, style: str) -> Any:
@@ -175,7 +181,7 @@ def _scale(ax: Axes, plot: Plot) -> None:
     for axis, is_log in ((ax.xaxis, plot.log_x), (ax.yaxis, plot.log_y)):
         if not is_log:
             continue
-        (ax.set_xscale if axis is ax.xaxis else ax.set_yscale)("log")
+        (ax.set_xscale if axis is ax.xaxis else ax.set_yscale)("log", nonpositive="mask")
         low, high = sorted(axis.get_view_interval())
         marks = ticks.logarithmic(low, high, 7)
         axis.set_ticks(marks, labels=ticks.labels(marks))

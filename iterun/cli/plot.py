@@ -71,6 +71,8 @@ def show(
     if file is None and (size, style) != (None, "light"):
         raise ConfigError("--style and --size are of a picture", hint="add --out plot.png")
     look = looks.look(file, style, size) if file is not None else None
+    if form:  # the points are the same on any axis
+        wanted = wanted._replace(log_x=False, log_y=False)
     plot = read(wanted, outputs=outputs, detail=None if form else _detail(look))
     if form:
         from iterun.cli import points

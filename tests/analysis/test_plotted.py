@@ -117,10 +117,10 @@ def test_seeds_that_ended_earlier_are_told(make: Make) -> None:
     assert any("not all 2 seeds have every iteration" in remark for remark in found.remarks)
 
 
-def test_a_log_axis_leaves_out_zero_and_says_so(make: Make) -> None:
+def test_a_log_axis_has_no_room_for_zero_and_says_so(make: Make) -> None:
     found = on_log_axes(plot([make("a", [0.0, -1.0, 5.0])]), x=False, y=True)
 
-    assert found.panels[0].lines[0].y.tolist() == [5.0]
+    assert found.panels[0].lines[0].y.tolist() == [0.0, -1.0, 5.0]
     assert "2 points of psnr left out: a logarithmic axis" in found.remarks[-1]
 
 

@@ -146,6 +146,18 @@ def test_a_picture_leaves_out_and_tells_what_would_overflow(iterun, runs, tmp_pa
     assert "1 point beyond 1e±300 left out of the picture" in answer.err
 
 
+@pytest.mark.parametrize("value", ["0.0", "NaN", "-1.0", "Infinity"])
+def test_nothing_is_drawn_across_a_gap(iterun, runs, value):
+    runs(ppl=[10.0, 10.0, float(value), 10.0, 10.0])
+
+    lines = iterun("plot", "--logy", "--height", "3").lines
+
+    (drawn,) = [line for line in lines if any("⠀" < char <= "⣿" for char in line)]
+    assert " " not in drawn[4:28].strip()
+    assert drawn[30:74].strip() == ""
+    assert " " not in drawn[76:].strip()
+
+
 def test_iterations_are_whole_numbers_on_the_axis(iterun, runs):
     runs(ppl=[3.0, 2.0, 1.0])
 
