@@ -21,7 +21,7 @@ MAY_IMPORT = {
     "tasks": BASE | {"ops", "models", "data", "judges", "core"},
     "analysis": BASE | {"store", "ops"},
     "trackers": BASE | {"store"},
-    "launch": BASE | {"config", "core", "store", "trackers"},
+    "launch": BASE | {"config", "core", "store", "trackers", "analysis"},
     "cli": ABOVE,
     "api": ABOVE,
 }
@@ -29,6 +29,7 @@ MAY_IMPORT = {
 ONLY = {
     ("core", "ops"): {"rng", "learning_curve"},
     ("tasks", "core"): {"procedure", "run"},
+    ("launch", "analysis"): {"replay"},
     ("analysis", "ops"): {"stats", "lr_schedule", "learning_curve"},
 }
 ROOT = Path(__file__).parents[1] / "iterun"
