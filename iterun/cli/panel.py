@@ -80,7 +80,8 @@ def _line(row: Row, names: int, values: int, cells: int, *, unicode: bool) -> li
         parts += ["  ", Span(full, "accent"), Span(rest, "dim")]
     elif cells >= 5:
         drawn = sparkline(row.series or [], cells, unicode=unicode)
-        parts += ["  ", Span(pad(drawn, cells), "accent" if row.style else "")]
+        shown = pad(drawn, cells) if row.remark else drawn
+        parts += ["  ", Span(shown, "accent" if row.style else "")]
     return [*parts, "  ", Span(row.remark, "dim")] if row.remark else parts
 
 

@@ -117,8 +117,9 @@ def figure(plot: Plot, look: Look) -> Figure:
     is_inside = len(labels) <= _MOST_INSIDE and max(map(len, labels)) <= _WIDEST_INSIDE
     across = 1 if len(plot.panels) == 1 else 2
     down = -(-len(plot.panels) // across)
-    drawn = Figure(figsize=look.size or (4.0 * across + 1.0 * (across == 1), 3.2 * down),
-                   layout="constrained")  # fmt: skip
+    is_beside = not (is_inside and len(plot.panels) == 1) and across * down == len(plot.panels)
+    width = 4.0 * across + (1.0 if across == 1 else 0.0) + (2.0 if is_beside else 0.0)
+    drawn = Figure(figsize=look.size or (width, 3.2 * down), layout="constrained")
     axes = drawn.subplots(down, across, squeeze=False).ravel()
     handles: dict[str, Any] = {}
     for panel, ax in zip(plot.panels, axes, strict=False):
