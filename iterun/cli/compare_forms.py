@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from iterun.analysis import tabular
 from iterun.cli import compare_table, published
-from iterun.cli.formats import json_text
+from iterun.cli.formats import json_text, lines
 from iterun.cli.text import clean
 from iterun.errors import ConfigError, UnavailableError
 from iterun.store.encoding import encode
@@ -39,10 +39,7 @@ def write_csv(screen: Screen, found: Comparison, order: Sequence[int]) -> None:
     writer.writerow(columns)
     rows = list(zip(*map(_cells, columns.values()), strict=True))
     writer.writerows(rows[k] for k in order)
-    written = text.getvalue()
-    if screen.is_terminal:
-        written = "".join(clean(line) + "\n" for line in written.splitlines())
-    screen.raw(written)
+    screen.raw(lines(text.getvalue()))
 
 
 def _cells(values: Sequence[Any]) -> Iterable[Any]:

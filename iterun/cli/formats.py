@@ -51,10 +51,12 @@ def _write_csv(screen: Screen, rows: Sequence[Row]) -> None:
     writer = csv.DictWriter(text, names, lineterminator="\n")
     writer.writeheader()
     writer.writerows(table)
-    written = text.getvalue()
-    if screen.is_terminal:
-        written = "".join(clean(line) + "\n" for line in written.splitlines())
-    screen.raw(written)
+    screen.raw(lines(text.getvalue()))
+
+
+def lines(text: str) -> str:
+    """Several lines without what a terminal acts on: who pipes them looks at them later."""
+    return "\n".join(map(clean, text.split("\n")))
 
 
 def flat(row: Row) -> dict[str, Any]:

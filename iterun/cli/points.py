@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import isnan
 from typing import TYPE_CHECKING, Any
 
-from iterun.cli.formats import json_text
+from iterun.cli.formats import json_text, lines
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,12 +36,7 @@ def write(screen: Screen, plot: Plot, form: str) -> None:
     for panel in plot.panels:
         for line in panel.lines:
             writer.writerows(_rows(line))
-    written = text.getvalue()
-    if screen.is_terminal:
-        from iterun.cli.text import clean
-
-        written = "".join(clean(row) + "\n" for row in written.splitlines())
-    screen.raw(written)
+    screen.raw(lines(text.getvalue()))
 
 
 def _rows(line: Line) -> Iterator[tuple[Any, ...]]:
