@@ -141,6 +141,16 @@ def test_a_search_keeps_its_trial_and_so_does_a_live_process(tmp_path):
     assert (study.stale(), study.elsewhere()) == ([], 1)
 
 
+def test_a_trial_that_somebody_else_told_is_left_as_it_is(tmp_path):
+    mine, other = trials(tmp_path), trials(tmp_path)
+    number = mine.ask().number
+    other.fail(number, "taken for lost")
+
+    mine.complete(number, [1.0], ["run"])
+
+    assert [trial.state for trial in findings(mine, []).trials] == ["failed"]
+
+
 def test_a_trial_of_another_machine_is_left_alone_unless_told_otherwise(tmp_path):
     trial = trials(tmp_path).ask()
     trial.set_user_attr("owner", trial.user_attrs["owner"] | {"host": "far-away"})

@@ -11,6 +11,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from iterun.launch.search import storage
+from iterun.launch.search.samplers import optuna
 from iterun.store.schema import PRUNED
 
 if TYPE_CHECKING:
@@ -47,11 +48,14 @@ class Early:
         if done.i == 0 or value is None or math.isnan(value) or done.i in self._told:
             return None
         self._told.add(done.i)
-        self._trial.report(value, done.i)
         is_last = done.length is not None and done.i >= done.length
-        if is_last or not self._trial.should_prune():
-            return None
-        self._trial.set_user_attr(PRUNED, True)
+        try:
+            self._trial.report(value, done.i)
+            if is_last or not self._trial.should_prune():
+                return None
+            self._trial.set_user_attr(PRUNED, True)
+        except optuna().exceptions.UpdateFinishedTrialError:
+            return None  # somebody took the trial for lost and told it: the run is of use yet
         return PRUNED
 
 

@@ -7,7 +7,9 @@ process is gone is stale.
 
 from __future__ import annotations
 
+import contextlib
 import secrets
+import time
 from typing import TYPE_CHECKING, Any
 
 from iterun.errors import ConfigError
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
 STUDY = "study.json"  #: in the sweep's folder: what the study is, and at its end what it found
 OWNER, LOST, WHY, RUNS = "owner", "lost", "why", "runs"  #: attributes of a trial
 _GOALS = {"min": "minimize", "max": "maximize"}
+_MOMENT = 60.0  #: seconds
 
 
 def find(folder: Path, plan: Plan) -> Path:
@@ -127,8 +130,7 @@ class Trials:
 
     def give_up(self, stale: FrozenTrial) -> None:
         """Tell a stale trial as failed; another one takes its place."""
-        self._set(stale.number, LOST, True)
-        self.fail(stale.number, "its process was killed")
+        self.fail(stale.number, "its process was killed", is_lost=True)
 
     def ask(self) -> Trial:
         """The next trial."""
@@ -149,19 +151,18 @@ class Trials:
 
     def complete(self, number: int, values: Sequence[float], runs: Sequence[str]) -> None:
         """Tell what a trial came to."""
-        self._set(number, RUNS, list(runs))
-        self.study.tell(number, list(values))
+        self._tell(number, {RUNS: list(runs)}, values=list(values))
 
     def prune(self, number: int, runs: Sequence[str]) -> None:
         """Tell that a trial was ended early; its last value stands."""
-        self._set(number, RUNS, list(runs))
-        self.study.tell(number, state=optuna().trial.TrialState.PRUNED)
+        self._tell(number, {RUNS: list(runs)}, state=optuna().trial.TrialState.PRUNED)
 
-    def fail(self, number: int, why: str, runs: Sequence[str] = ()) -> None:
-        """Tell that a trial has no value."""
-        self._set(number, WHY, why)
-        self._set(number, RUNS, list(runs))
-        self.study.tell(number, state=optuna().trial.TrialState.FAIL)
+    def fail(
+        self, number: int, why: str, runs: Sequence[str] = (), *, is_lost: bool = False
+    ) -> None:
+        """Tell that a trial has no value; one that is lost is done by another."""
+        attributes = {WHY: why, RUNS: list(runs), LOST: is_lost}
+        self._tell(number, attributes, state=optuna().trial.TrialState.FAIL)
 
     def failures(self) -> tuple[int, int]:
         """How many trials are over, and how many of them failed."""
@@ -177,14 +178,22 @@ class Trials:
         found: list[FrozenTrial] = self.study.get_trials(deepcopy=False)
         return found
 
-    def _set(self, number: int, key: str, value: Any) -> None:
-        storage.trial(self.study, number).set_user_attr(key, value)
+    def _tell(self, number: int, attributes: Mapping[str, Any], **told: Any) -> None:
+        """Tell a trial, unless somebody took it over and told it already."""
+        if self._all()[number].state.is_finished():
+            return
+        with contextlib.suppress(optuna().exceptions.UpdateFinishedTrialError):
+            trial = storage.trial(self.study, number)
+            for key, value in attributes.items():
+                trial.set_user_attr(key, value)
+            self.study.tell(number, **told)
 
     def _is_alive(self, trial: FrozenTrial) -> bool:
         """Whether the process that began a trial is there; on another machine nobody can tell."""
         owner = trial.user_attrs.get(OWNER)
-        if owner is None:
-            return False
+        if owner is None:  # it stands there a moment after the trial itself
+            began = trial.datetime_start
+            return began is not None and time.time() - began.timestamp() < _MOMENT
         if owner["host"] != self._me["host"]:
             return not self.plan.take_over
         if all(owner[key] == self._me[key] for key in ("pid", "boot_id", "start_ticks")):

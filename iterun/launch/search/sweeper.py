@@ -185,8 +185,8 @@ class OptunaSweeper(Sweeper):
         )
         if elsewhere := trials.elsewhere():
             self._say(
-                f"{elsewhere} more are being done by other processes; if not, "
-                "hydra.sweeper.take_over=true goes on with them here"
+                f"trials that other processes are at: {elsewhere} (hydra.sweeper.take_over=true "
+                "goes on here with those of other machines)"
             )
         stale = trials.stale()
         for trial in stale:
