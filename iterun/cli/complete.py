@@ -23,11 +23,22 @@ Candidate = tuple[str, str]  #: the word, and what it is
 _KEYS = {
     "task": "what to run", "model": "the model", "data": "the data", "backend": "device and dtype",
     "stop": "rules that end a run", "checkpoint": "how often, which are kept",
+    "logger": "other tools that hear of the run",
     "seed": "of all generators", "tags": "words to find the run by",
     "experiment": "a paper's own set-up", "debug": "shrink any run",
     "data@eval_data": "what to evaluate on",
 }  # fmt: skip
-_GROUPS = ("task", "model", "data", "backend", "stop", "checkpoint", "experiment", "debug")
+_GROUPS = (
+    "task",
+    "model",
+    "data",
+    "backend",
+    "stop",
+    "checkpoint",
+    "logger",
+    "experiment",
+    "debug",
+)
 _FILTERS = ("task=", "status=", "model=", "data=", "seed=", "tag=", "since=", "before=")
 _MOST_RUNS = 50
 
@@ -112,7 +123,7 @@ def _of_command(
         yield from _filters(current) if command != "note" else ()
     elif command in ("resume", "verify", "tree"):
         yield from _runs(outputs)
-        keys = ("stop", "checkpoint") if command == "resume" else ()
+        keys = ("stop", "checkpoint", "logger") if command == "resume" else ()
         yield from _hydra([], current) if current.startswith(keys) else _filters(current)
     elif command == "diff":
         yield from _runs(outputs) if len(rest) < 2 else ()

@@ -117,7 +117,8 @@ class Tensorboard(Tracker):
         info = plugin_data_pb2.SessionStartInfo(
             group_name=text(run.signature or run.id), start_time_secs=run.stamp
         )
-        for name, value in plain(run.parameters).items():
+        shared = {name: value for name, value in run.parameters.items() if name != "seed"}
+        for name, value in plain(shared).items():
             slot = info.hparams[text(name)]
             if isinstance(value, bool):
                 slot.bool_value = value

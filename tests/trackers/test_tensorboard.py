@@ -87,6 +87,7 @@ def test_the_hparams_tab_groups_seeds_and_shows_values(
 
     [group] = session_groups(place)
     assert group["hparams"] | {"sparsity": 0.5, "warm": True, "rows": "[1,2]"} == group["hparams"]
+    assert "seed" not in group["hparams"]
     values = {value["name"]["tag"]: value["value"] for value in group["metricValues"]}
     assert values["result/best"] == 24.25
     [session] = group["sessions"]

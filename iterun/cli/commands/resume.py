@@ -15,8 +15,8 @@ def command(
         typer.Argument(
             metavar="RUN…|FILTER… [KEY=VALUE…]",
             help="runs as `iterun show` names them, or conditions as `iterun ls` takes them; "
-            "stop.KEY and checkpoint.KEY may be set anew (stop.seconds in seconds of wall time "
-            "over all attempts)",
+            "stop.KEY, checkpoint.KEY and logger may be set anew (stop.seconds in seconds of wall "
+            "time over all attempts)",
         ),
     ] = None,
     dry_run: Annotated[
