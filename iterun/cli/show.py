@@ -48,10 +48,21 @@ def show(name: str, *, outputs: str | None, whole: bool, as_json: bool) -> None:
         elif iteration is not None:
             history.show_one(screen, view, iteration)
         else:
-            _page(screen, view, index, whole=whole)
+            page(screen, view, index, whole=whole)
 
 
-def _page(screen: Screen, view: RunView, index: Index, *, whole: bool) -> None:
+def page(screen: Screen, view: RunView, index: Index, *, whole: bool) -> None:
+    """Write a run.
+
+    Args:
+        screen: where to.
+        view: the run.
+        index: over the folder that may hold its forks.
+        whole: no iteration and no artifact is left out.
+
+    Raises:
+        StoreError: it can't be read.
+    """
     _header(screen, view, index)
     _section(screen, "Parameters", "* typed on the command line")
     grid(screen, parameters(view))
