@@ -69,6 +69,12 @@ def first_seed(record: RunRecord) -> int:
     return record.seed if branch is None or branch.start_seed is None else branch.start_seed
 
 
+def left_at(record: RunRecord) -> int | None:
+    """The iteration after which numbers come out otherwise than the parent's; None: none does."""
+    branch = Branch.of(record)
+    return branch.iteration if branch is not None and branch.alters else None
+
+
 def restore(state: Mapping[str, Any], keeper: Keeper) -> None:
     """Put a checkpoint's state back; where a fork leaves its parent, under its own settings.
 

@@ -124,7 +124,7 @@ def restore(k: int, keeper: Keeper, rules: StopRules, config: Mapping[str, Any])
     found = load(directory, k)
     if found.state is not None:
         fork.restore(found.state, keeper)
-        _restore_rules(rules, found.state["rules"], directory, found.done)
+        _restore_rules(rules, found.state["rules"], writer, found.done)
     writer.check_drop(found.done)
     notes = _clear_after(found, writer)
     files = found.inner["files"] if found.inner else ()
@@ -137,12 +137,20 @@ def restore(k: int, keeper: Keeper, rules: StopRules, config: Mapping[str, Any])
     return notes
 
 
-def _restore_rules(rules: StopRules, state: Mapping[str, Any], directory: Path, done: int) -> None:
+def _restore_rules(
+    rules: StopRules, state: Mapping[str, Any], writer: RunWriter, done: int
+) -> None:
     """From the checkpoint; where they look at another metric now, from the record."""
-    if not rules.restore(state):
-        for line in RunView(directory).iterations():
-            if line.i <= done:
-                rules.see(line.i, line.metrics)
+    left = fork.left_at(writer.record)
+    if rules.restore(state):
+        if done == left:
+            rules.begin_anew()
+        return
+    for line in RunView(writer.directory).iterations():
+        if line.i <= done:
+            rules.see(line.i, line.metrics)
+        if line.i == left:
+            rules.begin_anew()
 
 
 def _clear_after(found: Found, writer: RunWriter) -> list[str]:

@@ -190,6 +190,11 @@ class StopRules:
         self.tokens, self.calls = state["counts"]
         return True
 
+    def begin_anew(self) -> None:
+        """Forget the metric's past, which other settings gave; what was used up counts on."""
+        self._best = self._last = None
+        self._without_best = self._calm = 0
+
     def _is_calm(self, value: float) -> bool:
         tolerance, last = self.settings.tolerance, self._last
         if tolerance is None or last is None or not math.isfinite(value) or not math.isfinite(last):

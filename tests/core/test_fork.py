@@ -122,6 +122,20 @@ def test_an_end_that_other_settings_gave_holds_no_more(tmp_path, changes, n):
     assert attempt(Converging(to=9), directory).iterations == n
 
 
+@pytest.mark.parametrize(
+    ("changes", "n"), [({"stop.patience": [None, 4]}, 5), ({"task.x": [1, 2]}, 10)]
+)
+def test_patience_begins_anew_with_other_settings(tmp_path, changes, n):
+    """The objective counts up and is to be small: no iteration is better than the first one."""
+    goal = {"metric": "n", "goal": "min"}
+    attempt(Count(), tmp_path / "parent", checkpoint=ALL, objective=goal)
+    directory = branch_off(tmp_path / "parent", tmp_path / "f", replace(PLAIN, changes=changes))
+
+    outcome = attempt(Count(to=99), directory, objective=goal, stop={"patience": 4})
+
+    assert (outcome.reason, outcome.iterations) == ("patience", n)
+
+
 def test_the_checkpoint_that_a_fork_began_from_stays(parent, tmp_path):
     directory = branch_off(parent, tmp_path / "fork")
 
