@@ -10,7 +10,7 @@ from iterun.cli import picked, words
 from iterun.cli.console import Screen, Span, err, out
 from iterun.cli.figures import value
 from iterun.cli.formats import json_text
-from iterun.cli.tables import Column, table
+from iterun.cli.tables import SOON, Column, table
 from iterun.cli.text import clean, clip
 
 if TYPE_CHECKING:
@@ -68,8 +68,8 @@ def draw(screen: Screen, nodes: Sequence[Node], wanted: Sequence[str] | set[str]
             Column(head="what changed", cells=[_changes(node) for node in nodes], least=16),
             Column(head="state", cells=states, styles=[words.STYLES.get(s, "dim") for s in states]),
             Column(head="objective", cells=[_objective(n) for n in nodes], style="accent"),
-            Column(head="best", cells=[_best(node) for node in nodes], drop=3),
-            Column(head="seed", cells=_seeds(nodes), right=True, drop=4),
+            Column(head="best", cells=[_best(node) for node in nodes], drop=SOON),
+            Column(head="seed", cells=_seeds(nodes), right=True, drop=SOON + 1),
         ],
     )
 
