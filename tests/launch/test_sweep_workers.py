@@ -188,12 +188,16 @@ def test_a_sweep_killed_in_its_one_process_goes_on_too(typed: Typed) -> None:
     assert "job 1 completed, resumed" in said
 
 
-def test_the_same_line_beside_itself_does_nothing_twice(typed: Typed) -> None:
-    asked = [*SLOW, JOBLIB, "seed=1,2,3", "on_existing=resume"]
+def test_the_same_line_beside_itself_does_nothing_twice(typed: Typed, tmp_path: Path) -> None:
+    gate = tmp_path / "gate"
+    asked = [*SLOW, JOBLIB, "seed=1,2,3", "on_existing=resume", f"task.gate={gate}"]
     first = typed.begin(*asked)
     until(under_way(typed, 2, lines=1))
+    second = typed.begin(*asked)
+    assert second.stdout is not None
+    alone = next(line for line in second.stdout if "running elsewhere" in line)
+    gate.touch()
 
-    status, said = typed(*asked)
-    assert (status, typed.end(first)[0]) == (0, 0)
-    assert "running elsewhere" in said
+    assert (typed.end(first)[0], typed.end(second)[0]) == (0, 0)
+    assert "job 0 " in alone or "job 1 " in alone
     assert typed.lines() == [15] * 3

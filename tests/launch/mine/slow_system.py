@@ -19,6 +19,7 @@ class Slow(Procedure):
     seconds: float  #: of a step
     kill_at: int | None  #: iteration in which the process is killed, unless `mended` is there
     mended: str | None  #: a file
+    gate: str | None  #: no step begins after the first until this file is there
 
     def start(self, run: Run) -> None:
         self.run, self.total = run, 0.0
@@ -27,6 +28,9 @@ class Slow(Procedure):
         return self.to
 
     def step(self, i: int) -> dict[str, float]:
+        while i > 1 and self.gate and not Path(self.gate).exists():
+            self.run.tick()
+            threading.Event().wait(0.05)
         for _ in self.run.progress(range(10), "waiting"):
             threading.Event().wait(self.seconds / 10)
         if i == self.kill_at and not (self.mended and Path(self.mended).exists()):
