@@ -47,7 +47,8 @@ def show(board: Board, study: StudyEnded | None = None) -> None:
     if list(found) == [end.state]:
         counts = count(len(board.jobs), "job")
     style = words.STYLES.get(end.state, "bold")
-    remarks.line(Span(end.state, style), f"  {counts} in {duration(end.seconds)}")
+    if board.jobs:
+        remarks.line(Span(end.state, style), f"  {counts} in {duration(end.seconds)}")
     best = board.best()
     if best is not None and study is None:
         said = f"best {board.metric} {value(best.objective)} by job {best.number}"
@@ -61,8 +62,10 @@ def _next(board: Board) -> None:
     end, screen = board.end, err()
     if end is None:
         return
+    if not (steps := _steps(board)):
+        return
     parts: list[Part] = [Span("next:", "dim")]
-    for step in _steps(board):
+    for step in steps:
         parts += ["  ", Span(step, "accent")]
     screen.line(*parts)
     screen.stream.flush()

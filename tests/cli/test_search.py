@@ -44,6 +44,15 @@ def test_why_trials_failed_is_said_once(search):
     assert answer.status == 0
 
 
+def test_a_study_that_is_done_shows_what_it_found_and_does_nothing(search):
+    first = search("hydra.sweeper.study_name=mine", "hydra.sweeper.n_trials=2")
+    again = search("hydra.sweeper.study_name=mine", "hydra.sweeper.n_trials=2")
+
+    assert again.out == first.out
+    assert "the study mine goes on: 2 of 2 trials are done" in again.err
+    assert "next:" not in again.err
+
+
 @pytest.mark.slow  # several runs
 def test_machines_hear_of_the_study(search, iterun):
     answer = search("--json")

@@ -187,6 +187,8 @@ def test_choices_of_groups_and_values_are_searched_too(search):
     [
         (["hydra.sweeper.n_trials=0"], "n_trials=0 is not a whole number"),
         (["hydra.sweeper.sampler=tpe"], "is a group's choice"),
+        (["hydra/sweeper/sampler=cmaes", "hydra.sweeper.sampler.population=1"], "no generation"),
+        (["hydra/sweeper/sampler=grid"], "a grid has no intervals"),
         (["task.shape=bowl,sloppy"], "sloppy"),
     ],
 )

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from iterun.launch.search.space import Space
 
 STUDY = "study.json"  #: in the sweep's folder: what the study is, and at its end what it found
+ABOUT = "iterun"  #: attribute of a study: the sweep it belongs to, its line, metrics and seed
 OWNER, LOST, WHY, RUNS = "owner", "lost", "why", "runs"  #: attributes of a trial
 _GOALS = {"min": "minimize", "max": "maximize"}
 _MOMENT = 60.0  #: seconds
@@ -67,29 +68,26 @@ class Trials:
     def __init__(self, folder: Path, plan: Plan, space: Space) -> None:
         self.plan, self.space = plan, space
         self._me = _me()
-        self.url = storage.url_of(plan.storage, folder)
-        name = plan.name or str(_read(folder / STUDY).get("name") or folder.name)
-        self.study = _opened(storage.open_storage(self.url), name, plan)
-        attributes = self.study.user_attrs
-        self.is_new = "sweep" not in attributes
-        if self.is_new:
-            seed = plan.sampler.get("seed")
-            first = {
-                "sweep": folder.name,
-                "line": list(plan.line),
-                "metrics": list(plan.metrics),
-                "seed": secrets.randbits(31) if seed is None else seed,
-                "seeds": list(space.seeds),
-            }
-            for key, value in first.items():
-                self.study.set_user_attr(key, value)
-            attributes = self.study.user_attrs
-        self._refuse_another(attributes)
-        self.folder = folder.parent / attributes["sweep"]
-        self.seed = int(attributes["seed"])
         self._distributions = space.distributions()
         self._grid = space.grid() if plan.sampler.get("name") == samplers.GRID else []
         self.most = min(plan.n_trials, len(self._grid)) if self._grid else plan.n_trials
+        self.url = storage.url_of(plan.storage, folder)
+        name = plan.name or str(_read(folder / STUDY).get("name") or folder.name)
+        self.study = _opened(self.url, name, plan)
+        self.is_new = ABOUT not in self.study.user_attrs
+        asked = plan.sampler.get("seed")
+        if self.is_new:
+            about = {
+                "sweep": folder.name,
+                "line": list(plan.line),
+                "metrics": list(plan.metrics),
+                "seed": secrets.randbits(31) if asked is None else asked,
+            }
+            self.study.set_user_attr(ABOUT, about)
+        kept = self.study.user_attrs[ABOUT]
+        self._refuse_another(kept)
+        self.folder = folder.parent / kept["sweep"]
+        self.seed = int(kept["seed"] if asked is None else asked)
 
     def note(self, **more: Any) -> None:
         """Write study.json."""
@@ -221,11 +219,12 @@ class Trials:
         )
 
 
-def _opened(store: Any, name: str, plan: Plan) -> Study:
+def _opened(url: str, name: str, plan: Plan) -> Study:
     directions = [_GOALS[goal] for goal in plan.metrics.values()]
+    sampler, pruner = samplers.sampler(plan.sampler, 0), samplers.pruner(plan.pruner)
     study: Study = optuna().create_study(
-        storage=store, study_name=name, directions=directions, load_if_exists=True,
-        sampler=samplers.sampler(plan.sampler, 0), pruner=samplers.pruner(plan.pruner),
+        storage=storage.open_storage(url), study_name=name, directions=directions,
+        load_if_exists=True, sampler=sampler, pruner=pruner,
     )  # fmt: skip
     if [direction.name.lower() for direction in study.directions] != directions:
         raise ConfigError(
