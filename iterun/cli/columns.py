@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _LONGEST_CELL = 24
+_MOST = 100  #: differing parameters that are looked at: no screen has room for more
 _FIRST = 2  #: differing parameters that stay longer than `best` and than what all runs share
 
 
@@ -100,10 +101,12 @@ def _differing(rows: Sequence[Row]) -> list[Column]:
                 right=_is_numeric(name, rows),
                 drop=n + (9 if n < _FIRST else SOON),
             )
-            for n, name in enumerate(next(iter(names.values())))
+            for n, name in enumerate(next(iter(names.values()))[:_MOST])
         ]
     cells = [
-        " ".join(f"{name}={setting(row.parameters.get(name))}" for name in names[row.system])
+        " ".join(
+            f"{name}={setting(row.parameters.get(name))}" for name in names[row.system][:_MOST]
+        )
         for row in rows
     ]
     return [Column(head="parameters", cells=cells, least=12, drop=9)] if any(cells) else []

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from iterun.store.schema import RunRecord
 
 _MOST_FILES = 12
+_MOST_LINES = 100  #: of an error
+_LONGEST = 2000  #: characters of one
 
 
 def show(name: str, *, outputs: str | None, whole: bool, as_json: bool) -> None:
@@ -100,10 +102,12 @@ def _header(screen: Screen, view: RunView, index: Index) -> None:
         Span(state, words.STYLES.get(state, "")), f"  {why}" if why and state != "failed" else "",
     )  # fmt: skip
     if status.error:
-        first, *more = status.error.splitlines()
-        screen.line(Span("error: ", "alarm"), first)
-        for line in more:
-            screen.line("       ", line)
+        first, *more = status.error.splitlines() or [""]
+        screen.line(Span("error: ", "alarm"), first[:_LONGEST])
+        for line in more[:_MOST_LINES]:
+            screen.line("       ", line[:_LONGEST])
+        if len(more) > _MOST_LINES:
+            screen.line(Span(f"       and {len(more) - _MOST_LINES:,} more lines", "dim"))
     if (view.directory / paths.LOG).is_file():
         screen.line(Span("log: ", "dim"), str(view.directory / paths.LOG))
     if paper := systems.paper_of(record.system):

@@ -6,6 +6,8 @@ import itertools
 from math import isfinite
 from typing import TYPE_CHECKING
 
+from iterun.analysis.numbers import as_float
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -40,9 +42,9 @@ def _mark(x: float, low: float, span: float, marks: str) -> str:
 def _thinned(values: Sequence[float], cells: int) -> list[float]:
     n = len(values)
     if n <= cells:
-        return list(values)
+        return [as_float(x) for x in values]
     edges = [k * n // cells for k in range(cells + 1)]
-    return [sum(values[a:b]) / (b - a) for a, b in itertools.pairwise(edges)]
+    return [sum(map(as_float, values[a:b])) / (b - a) for a, b in itertools.pairwise(edges)]
 
 
 def bar(share: float, cells: int, *, unicode: bool = True) -> tuple[str, str]:

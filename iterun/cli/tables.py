@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 SOON = 1000  #: columns with a `drop` from here on are left out before any other is cut
 _GAP = 2
+_LONGEST = 1000  #: characters of a cell that are looked at
 _WIDEST_VALUE = 32  #: of a grid, cells
 
 
@@ -29,7 +30,7 @@ class Column:
     style: str = ""  #: of all cells
 
     def __post_init__(self) -> None:
-        self.cells = [clean(cell) for cell in self.cells]
+        self.cells = [clean(cell[:_LONGEST]) for cell in self.cells]
         self.full = (
             max(width(self.head), *map(width, self.cells)) if self.cells else width(self.head)
         )

@@ -223,17 +223,21 @@ def replace_folder(part: Path, target: Path) -> None:
 
 def clean(root: Path) -> None:
     """Remove what a killed writer left half written; put back what it was just replacing."""
-    for folder, names, files in os.walk(root):
-        for name in [*names, *files]:
-            path = Path(folder, name)
-            if name.startswith(paths.OLD) and not Path(folder, name[len(paths.OLD) :]).exists():
-                os.replace(path, path.with_name(name[len(paths.OLD) :]))
-            elif name.startswith((paths.PART, paths.OLD)):
-                if path.is_dir() and not path.is_symlink():
-                    shutil.rmtree(path, ignore_errors=True)
-                else:
-                    path.unlink(missing_ok=True)
-        names[:] = [name for name in names if not name.startswith((paths.PART, paths.OLD))]
+    from iterun.store import trees
+
+    found = [
+        Path(entry.path)
+        for entry in trees.walk(root)
+        if entry.name.startswith((paths.PART, paths.OLD))
+    ]
+    for path in found:
+        whole = path.with_name(path.name.removeprefix(paths.OLD))
+        if path.name.startswith(paths.OLD) and not whole.exists():
+            with contextlib.suppress(FileNotFoundError):  # it lay in one that is removed
+                os.replace(path, whole)
+        else:
+            with contextlib.suppress(StoreError):
+                trees.remove(path)
 
 
 def file_hash(path: Path) -> str:

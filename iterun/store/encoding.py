@@ -10,6 +10,7 @@ from math import isfinite
 from os import PathLike, fspath
 from typing import Any
 
+_DEEPEST = 200  # levels; settings and states have a dozen
 NUMBERS = {"NaN": float("nan"), "Infinity": float("inf"), "-Infinity": float("-inf")}
 
 
@@ -60,7 +61,24 @@ def decode(raw: bytes) -> Any:
             value = _incoming(value)
     except RecursionError:
         raise ValueError("nested too deeply") from None
+    if raw.count(b"[") + raw.count(b"{") > _DEEPEST and _is_deep(value):
+        raise ValueError("nested too deeply")
     return value
+
+
+def _is_deep(value: Any) -> bool:
+    """Whether lists and dicts lie in each other deeper than those who look at them can follow."""
+    level = [value] if isinstance(value, list | dict) else []
+    for _ in range(_DEEPEST):
+        level = [
+            item
+            for outer in level
+            for item in (outer.values() if isinstance(outer, dict) else outer)
+            if isinstance(item, list | dict)
+        ]
+        if not level:
+            return False
+    return True
 
 
 def _outgoing(value: Any) -> Any:

@@ -20,7 +20,7 @@ from iterun.errors import StoreError, nearest
 from iterun.store import database
 from iterun.store.encoding import NUMBERS
 from iterun.store.reader import RunView
-from iterun.store.rows import COLUMNS, MISSING, Row
+from iterun.store.rows import COLUMNS, MISSING, Row, is_utf8
 from iterun.store.scan import Scan
 
 if TYPE_CHECKING:
@@ -206,6 +206,8 @@ class Index:
         self, db: sqlite3.Connection, condition: str, values: list[Any], *, offset: int = 0
     ) -> Iterator[Row]:
         """Runs by a condition of our own making, newest first."""
+        if any(isinstance(value, str) and not is_utf8(value) for value in values):
+            return  # no row has half a character
         query = (
             f"SELECT {_COLUMNS} FROM run WHERE body NOTNULL AND ({condition}) "
             f"ORDER BY stamp DESC, id LIMIT -1 OFFSET {offset}"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-import stat
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -235,20 +234,13 @@ def _stray(entry: os.DirEntry[str], name: str, root: str) -> str | None:
     if entry.is_symlink():
         inside = os.path.realpath(entry.path).startswith(f"{root}{os.sep}")
         return "link" if inside else "link out"
-    if not (entry.is_dir(follow_symlinks=False) or _is_file(entry)):
+    if not (entry.is_dir(follow_symlinks=False) or trees.is_file(entry)):
         return "pipe"
     return None if os.sep in name or _is_ours(name) else "foreign"
 
 
 def _is_ours(name: str) -> bool:
     return name in _KNOWN or name.startswith(paths.CLAIM) or _OURS.fullmatch(name) is not None
-
-
-def _is_file(entry: os.DirEntry[str]) -> bool:
-    try:
-        return stat.S_ISREG(entry.stat(follow_symlinks=False).st_mode)
-    except OSError:
-        return False
 
 
 def _some(names: Sequence[str]) -> str:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 LONGEST_TAG = 100  #: characters
+MOST_TAGS = 1000  #: of a run
 LONGEST_NOTE = 100_000  #: characters
 _TAG = (
     r"[^\s,=<>~*?\[\]@/\\\"'+-][^\s,=<>~*?\[\]@/\\\"']*"  # what names, filters and lists can hold
@@ -113,6 +114,8 @@ def set_tags(directory: Path, add: Iterable[str] = (), remove: Iterable[str] = (
         off |= dict.fromkeys(tag for tag in given if tag in remove)
         own = [tag for tag in now.tags if tag not in remove]
         own += [tag for tag in add if tag not in given and tag not in own]
+        if len(own) > MOST_TAGS:
+            raise ConfigError(f"more than {MOST_TAGS} tags on one run", hint="take some off")
         marks = Marks(tuple(own), now.note, tuple(off))
         if marks != now:
             _write(directory, marks)
@@ -158,6 +161,10 @@ def _marks(found: object) -> Marks:
     for name, words in (("tags", tags), ("off", off)):
         if not isinstance(words, list) or not all(isinstance(word, str) for word in words):
             raise ValueError(f"the key {name!r} is no list of words")
+        if len(words) > MOST_TAGS or any(len(word) > LONGEST_TAG for word in words):
+            raise ValueError(f"the key {name!r} holds more or longer words than iterun writes")
+    if len(note) > LONGEST_NOTE:
+        raise ValueError("the note is longer than iterun writes one")
     return Marks(tuple(dict.fromkeys(tags)), note, tuple(dict.fromkeys(off)))
 
 

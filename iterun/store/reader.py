@@ -122,14 +122,10 @@ class RunView:
 
     def artifacts(self) -> list[Path]:
         """The delivered files, sorted; neither hidden ones nor links nor what links lead to."""
-        root = self.directory / paths.ARTIFACTS
-        found: list[Path] = []
-        for folder, names, files in os.walk(root) if not root.is_symlink() else ():
-            names[:] = [name for name in names if not name.startswith(".")]
-            visible = (Path(folder, name) for name in files if not name.startswith("."))
-            # Neither raises where a run that goes on has replaced the file meanwhile.
-            found += [p for p in visible if os.path.isfile(p) and not os.path.islink(p)]
-        return sorted(found)
+        from iterun.store import trees
+
+        found = trees.walk(self.directory / paths.ARTIFACTS, hidden=False)
+        return sorted(Path(entry.path) for entry in found if trees.is_file(entry))
 
     def log(self, most: int = LARGEST_FILE) -> str:
         """log.txt, its last `most` bytes; empty if nothing was logged."""

@@ -245,7 +245,7 @@ def read_row(directory: Path, view: RunView | None = None) -> tuple[tuple[Any, .
         record.id, record.system, record.family, status.state, record.created,
         _stamp(record.created), _seed(record.seed), record.model, record.data,
     )  # fmt: skip
-    if not all(_is_utf8(text) for text in columns if isinstance(text, str)):
+    if not all(is_utf8(text) for text in columns if isinstance(text, str)):
         raise StoreError(
             f"{directory / 'run.json'} can't be read: a name in it holds half a character",
             hint="put it back from a copy, or remove the folder",
@@ -266,7 +266,8 @@ def _seed(seed: int) -> int | str:
     return seed if -(1 << 63) <= seed < 1 << 63 else str(seed)
 
 
-def _is_utf8(text: str) -> bool:
+def is_utf8(text: str) -> bool:
+    """Whether a text has no half characters, which sqlite can't hold."""
     return text.isascii() or not any(0xD800 <= ord(c) < 0xE000 for c in text)
 
 

@@ -19,6 +19,8 @@ PRUNED = "pruned"  #: reason of a completed run that a search ended early: not a
 LOST = "lost"  #: never written: said to run, but its process is gone
 STATES = (RUNNING, COMPLETED, INTERRUPTED, FAILED, DIVERGED)
 
+_LARGEST = 1 << 256  # of whole numbers: seeds may have some digits, clocks and counts never
+
 _KINDS: dict[str, tuple[type, ...]] = {
     "str": (str,), "int": (int,), "float": (int, float), "bool": (bool,), "None": (type(None),),
     "dict": (dict,), "list": (list,), "Any": (object,),
@@ -44,6 +46,8 @@ class _Expected:
         """Raise ValueError if `value`, decoded from JSON, is of another type."""
         if not isinstance(value, self._kinds):
             raise ValueError(f"the key {name!r} has a {type(value).__name__}")
+        if type(value) is int and not -_LARGEST < value < _LARGEST and object not in self._kinds:
+            raise ValueError(f"the key {name!r} has a number that nothing here has")
         if self._items and isinstance(value, dict | list):
             for item in value.values() if isinstance(value, dict) else value:
                 if not isinstance(item, self._items):

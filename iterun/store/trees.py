@@ -16,18 +16,29 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def walk(root: str | os.PathLike[str]) -> Iterator[os.DirEntry[str]]:
+def walk(root: str | os.PathLike[str], *, hidden: bool = True) -> Iterator[os.DirEntry[str]]:
     """Everything below a folder that is no link, each folder before what is in it.
 
-    What may not be read, or has too long a path to be, is passed over.
+    What may not be read, or has too long a path to be, is passed over; without `hidden` so is what
+    has a leading dot in its name, and all below it.
     """
     waiting = [] if os.path.islink(root) else [os.fspath(root)]
     while waiting:
         with contextlib.suppress(OSError), os.scandir(waiting.pop()) as entries:
             for entry in entries:
+                if not hidden and entry.name.startswith("."):
+                    continue
                 yield entry
                 if entry.is_dir(follow_symlinks=False):
                     waiting.append(entry.path)
+
+
+def is_file(entry: os.DirEntry[str]) -> bool:
+    """Whether an entry is a regular file itself; gone since: no."""
+    try:
+        return stat.S_ISREG(entry.stat(follow_symlinks=False).st_mode)
+    except OSError:
+        return False
 
 
 def size(root: str | os.PathLike[str]) -> int:
