@@ -154,7 +154,7 @@ def _range(verdict: Verdict) -> str:
     where = (
         f"iterations {verdict.first} to {verdict.reached}" if many else f"iteration {verdict.first}"
     )
-    return f"{where}, every metric and label bit for bit"
+    return f"{where}, bit for bit"
 
 
 def _differences(screen: Screen, found: Sequence[Difference]) -> None:

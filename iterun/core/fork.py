@@ -33,6 +33,7 @@ class Branch:
     changes: Mapping[str, Any] = field(default_factory=dict)  #: setting -> [old, new]
     start_seed: int | None = None  #: what `start` draws with, if it isn't the fork's own seed
     reseed: bool = False  #: the generators begin anew here, with the fork's own seed
+    anew: bool = False  #: the parent is a fork that left its own parent here, with other settings
 
     @classmethod
     def of(cls, record: RunRecord) -> Branch | None:
@@ -46,18 +47,22 @@ class Branch:
             signature=str(parent.get("signature") or ""),
             changes=changes if isinstance(changes, dict) else {},
             start_seed=seed if isinstance(seed, int) else None,
-            reseed=parent.get("reseed") is True,
+            reseed=parent.get("reseed") is True, anew=parent.get("anew") is True,
         )  # fmt: skip
 
     @property
     def alters(self) -> bool:
         """Whether numbers can come out otherwise than the parent's would."""
-        return any(key.partition(".")[0] not in NO_NUMBERS for key in self.changes)
+        own = any(key.partition(".")[0] not in NO_NUMBERS for key in self.changes)
+        return own or self.anew
 
     def to_json(self) -> dict[str, Any]:
         """As it stands in run.json: what is as usual is left out."""
         node = {"run": self.run, "iteration": self.iteration, "signature": self.signature}
-        more = {"changes": dict(self.changes), "start_seed": self.start_seed, "reseed": self.reseed}
+        more = {
+            "changes": dict(self.changes), "start_seed": self.start_seed, "reseed": self.reseed,
+            "anew": self.anew,
+        }  # fmt: skip
         return node | {
             key: x for key, x in more.items() if not (x is None or x is False or x == {})
         }

@@ -239,11 +239,12 @@ def _checked(
 
 def _branch(was: RunRecord, k: int, found: Mapping[str, list[Any]], seed: int) -> Branch:
     before, start = Branch.of(was), core_fork.first_seed(was)
-    same_point = before is not None and before.iteration == k
-    reseed = seed != was.seed or (before is not None and same_point and before.reseed)
+    same = before if before is not None and before.iteration == k else None  # left there, too
     return Branch(
         run=was.id, iteration=k, signature=was.signature, changes=found,
-        start_seed=start if start != seed else None, reseed=reseed,
+        start_seed=start if start != seed else None,
+        reseed=seed != was.seed or (same is not None and same.reseed),
+        anew=same is not None and same.alters,
     )  # fmt: skip
 
 

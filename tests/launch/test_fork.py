@@ -151,6 +151,14 @@ def test_a_fork_of_a_reseeded_fork_is_its_continuation(parent: Path, fork: Any) 
     assert metrics(fork(other, at=7)) == metrics(other)
 
 
+def test_a_fork_at_the_same_point_is_its_continuation(parent: Path, fork: Any) -> None:
+    """Patience is used up at 5, and began anew there; so it does for the fork of the fork."""
+    first = fork(parent, "task.rate=2", "stop.patience=2", at=5)
+
+    assert metrics(fork(first, at=5)) == metrics(first)
+    assert len(metrics(first)) == 9
+
+
 def test_a_stopped_fork_is_resumed_to_the_same_end(parent: Path, fork: Any) -> None:
     whole = fork(parent, "task.rate=2", "seed=5", at=5)
     part = fork(parent, "task.rate=2", "seed=5", "stop.iterations=6", at=5)
