@@ -114,7 +114,7 @@ def _of_command(
         yield from (
             (name, f"its default is {default}") for name, default in menu.families().items()
         )
-    elif command == "ls":
+    elif command in ("ls", "ui"):
         yield from _filters(current)
     elif command == "show" and not rest:
         yield from _systems() if current.startswith("task=") else _runs(outputs)

@@ -44,7 +44,7 @@ GROUPS: dict[str, dict[str, Command]] = {
              "--size", "--json", "--csv"),
         ),
         "watch": Command("[RUN|FILTER…]", "runs while they go on, live", ("--once", "--json")),
-        "ui": Command("", "a screen to browse, filter, mark, plot and compare runs"),
+        "ui": Command("[FILTER…]", "a screen to browse, filter, mark, plot and compare runs"),
         "report": Command(
             "RUN|FILTER…", "one self-contained page: --out report.html",
             ("--out", "--title", "--whole", "--megabytes", "--open"),

@@ -1,0 +1,435 @@
+"""The screen with the table: filter above, details beside or below, keys at the bottom."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, ClassVar
+
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical
+from textual.screen import Screen
+from textual.widgets import Input
+
+from iterun.cli.console import Part, Span
+from iterun.cli.figures import count
+from iterun.cli.ui import changes, details, keys
+from iterun.cli.ui.choose import Choose
+from iterun.cli.ui.page import ComparePage, HelpPage, PlotPage, RunPage, bindings
+from iterun.cli.ui.painted import Bar
+from iterun.cli.ui.paper import cleaned
+from iterun.cli.ui.prompt import Ask, Question
+from iterun.cli.ui.runs import Sort
+from iterun.cli.ui.table import Table
+from iterun.errors import ConfigErrors, IterunError
+from iterun.store.schema import RUNNING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from concurrent.futures import Future
+
+    from textual.app import ComposeResult
+    from textual.timer import Timer
+
+    from iterun.cli.ui.runs import Runs
+    from iterun.cli.ui.work import Work
+    from iterun.store.rows import Row
+
+_EVERY = 2.0  #: seconds between two looks while a run goes on
+_SELDOM = 5  #: as many times less often while none does: others may begin
+_SOON = 0.12  #: seconds until what is typed or moved to is acted upon
+_WIDE = 120  #: cells from which details stand beside the table
+_LOW = 16  #: rows below which there are none
+_SIDE = 0.34  #: share of the details beside the table
+_SIDE_CELLS = (44, 72)
+
+
+class Browser(Screen[None]):
+    """All runs of a folder.
+
+    Args:
+        runs: what is shown.
+        work: the thread that reads.
+        first: the first look, which may have begun already.
+        text: the filter to begin with.
+    """
+
+    DEFAULT_CSS = """
+    Browser { layout: vertical; }
+    Browser #top { height: 1; }
+    Browser #label { width: 8; }
+    Browser #counts { width: auto; }
+    Browser #filter { width: 1fr; }
+    Browser #below { layout: vertical; }
+    Browser #middle { height: 1fr; layout: vertical; }
+    Browser #middle.-wide { layout: horizontal; }
+    Browser #details { height: 9; border-top: solid ansi_bright_black; }
+    Browser .-wide #details { height: 1fr; border-top: none;
+        border-left: solid ansi_bright_black; padding: 0 0 0 1; }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        *bindings(keys.TABLE), Binding("tab", "filter", show=False),
+    ]  # fmt: skip
+    AUTO_FOCUS = "Table"
+
+    def __init__(self, runs: Runs, work: Work, first: Future[list[Row]], text: str) -> None:
+        super().__init__()
+        self.runs, self.work = runs, work
+        self._first = first
+        self._text = text  #: of the filter that holds
+        self._trash = changes.Trash(runs.outputs)
+        self._course: tuple[Row, list[float]] | None = None
+        self._soon: dict[str, Timer] = {}
+        self._ticks = 0
+        self._is_reading = False
+
+    def compose(self) -> ComposeResult:
+        """Filter, table, details, what was done, keys."""
+        with Horizontal(id="top"):
+            yield Bar(id="label")
+            yield Input(
+                self._text, id="filter", compact=True, select_on_focus=False,
+                placeholder="/ task=prune/perp sparsity>0.5 status=failed tag=best since=2d",
+            )  # fmt: skip
+        yield Bar(id="status")
+        with Vertical(id="middle"):
+            yield Table(self.runs)
+            yield Bar(id="details")
+        yield Ask()
+        yield Question()
+        yield Bar(id="keys")
+
+    async def on_mount(self) -> None:
+        """Show the first look, then look again from time to time."""
+        self.query_one("#label", Bar).show([[Span("filter", "head")]])
+        rows = await asyncio.wrap_future(self._first)
+        self.runs.take(rows)
+        self._filter(self._text)
+        self.set_interval(_EVERY, self._tick)
+
+    def on_resize(self) -> None:
+        """Put the details where there is room."""
+        width, height = self.size
+        is_wide = width >= _WIDE
+        beside, lines = self.query_one("#details", Bar), keys.footer(keys.TABLE, width)
+        self.query_one("#middle").set_class(is_wide, "-wide")
+        least, most = _SIDE_CELLS
+        beside.styles.width = min(max(round(width * _SIDE), least), most) if is_wide else "1fr"
+        beside.styles.height = "1fr" if is_wide else max(7, height // 3)
+        beside.display = is_wide or height >= _LOW
+        below = self.query_one("#keys", Bar)
+        below.styles.height = len(lines)
+        below.show(lines)
+        self.call_after_refresh(self._tell_row)
+
+    # -- the filter -----------------------------------------------------------------------------
+
+    def action_filter(self) -> None:
+        """Type a filter."""
+        self.query_one("#filter", Input).focus()
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        """Try the filter as far as it is typed."""
+        if event.input.id == "filter" and event.value != self._text:
+            self._later("filter", lambda: self._filter(event.value))
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        """The filter is typed."""
+        if event.input.id == "filter" and self._filter(event.value):
+            self.query_one(Table).focus()
+
+    def key_escape(self) -> None:
+        """Leave the filter as it was."""
+        line = self.query_one("#filter", Input)
+        if line.has_focus:
+            line.value = self._text
+            self.query_one(Table).focus()
+            self._tell_counts()
+
+    def key_down(self) -> None:
+        """From the filter to the table."""
+        if self.query_one("#filter", Input).has_focus:
+            self.query_one(Table).focus()
+
+    def _filter(self, text: str) -> bool:
+        """Show what fits; a fault is told, and all stays as it was."""
+        self._stop("filter")
+        try:
+            self.runs.filter(text)
+        except IterunError as error:
+            self._fault(error)
+            return False
+        self._text = text
+        self._show()
+        return True
+
+    # -- marks, order ---------------------------------------------------------------------------
+
+    def action_mark(self) -> None:
+        """Mark the run under the cursor, or not, and go on to the next one."""
+        table = self.query_one(Table)
+        if row := table.row:
+            (self.runs.unmark if self.runs.is_marked(row) else self.runs.mark)([row])
+            table.action_move(1)
+            self._tell_counts()
+
+    def action_mark_all(self) -> None:
+        """Mark all that are shown."""
+        self.runs.mark(self.runs.shown)
+        self._marks_changed()
+
+    def action_unmark(self) -> None:
+        """Take all marks away."""
+        self.runs.unmark()
+        self._marks_changed()
+
+    def action_sort(self) -> None:
+        """Choose what runs are sorted by."""
+
+        def take(chosen: str | None) -> None:
+            if chosen:
+                self._sort(self.runs.best_first(chosen))
+
+        self.app.push_screen(Choose("sort by", self.runs.keys(), self.runs.sort.key), take)
+
+    def action_turn(self) -> None:
+        """Turn the order around."""
+        self._sort(Sort(self.runs.sort.key, not self.runs.sort.descending))
+
+    def on_table_head_clicked(self, event: Table.HeadClicked) -> None:
+        """Sort by a column, or turn it around."""
+        if event.key == self.runs.sort.key:
+            self.action_turn()
+        else:
+            self._sort(self.runs.best_first(event.key))
+
+    def _sort(self, sort: Sort) -> None:
+        self.runs.sort_by(sort)
+        self.query_one(Table).show(to_top=True)
+        self._tell_counts()
+
+    def _marks_changed(self) -> None:
+        self.query_one(Table).refresh()
+        self._tell_counts()
+
+    # -- pages ----------------------------------------------------------------------------------
+
+    def action_open(self) -> None:
+        """The run under the cursor, whole."""
+        if row := self.query_one(Table).row:
+            self.app.push_screen(RunPage(self.work, row, self.runs.outputs, self._step))
+
+    def action_plot(self) -> None:
+        """Curves of the marked runs."""
+        if rows := self._meant():
+            self.app.push_screen(PlotPage(self.work, rows))
+
+    def action_compare(self) -> None:
+        """The marked runs side by side, else all that are shown."""
+        if rows := self.runs.marked or self.runs.shown:
+            self.app.push_screen(ComparePage(self.work, rows, self.query_one(Table).row))
+
+    def action_help(self) -> None:
+        """All keys."""
+        self.app.push_screen(HelpPage(self.work))
+
+    def _step(self, by: int) -> Row | None:
+        table = self.query_one(Table)
+        table.action_move(by)
+        return table.row
+
+    def _meant(self) -> list[Row]:
+        """The marked runs, else the one under the cursor."""
+        row = self.query_one(Table).row
+        return self.runs.marked or ([row] if row else [])
+
+    # -- changes --------------------------------------------------------------------------------
+
+    def action_tag(self) -> None:
+        """Give and take tags."""
+        if rows := self._meant():
+            label = f"tags of {_named(rows)}, as in best -draft:"
+            self._ask(label, "", lambda text: self._change(lambda: changes.tag(rows, text)))
+
+    def action_note(self) -> None:
+        """Write a note on the run under the cursor."""
+        if row := self.query_one(Table).row:
+            try:
+                before = changes.note_of(row)
+            except IterunError as error:
+                self._fault(error)
+                return
+            self._ask(
+                f"note on {row.id}:", before,
+                lambda text: self._change(lambda: changes.note(row, text)),
+            )  # fmt: skip
+
+    def action_trash(self) -> None:
+        """Move runs to the trash, after a question."""
+        if not (rows := self._meant()):
+            return
+        hidden = self.runs.n_hidden()
+        running = sum(row.state == RUNNING for row in rows)
+        remarks = [f"{hidden} not shown"] * bool(hidden) + [f"{running} running"] * bool(running)
+        aside = f" ({', '.join(remarks)})" if remarks else ""
+
+        def answer(yes: bool) -> None:
+            self.query_one(Table).focus()
+            if yes:
+                self._change(lambda: self._trash.move(rows))
+            else:
+                self._say("nothing was done")
+
+        self.query_one(Question).ask(f"move {_named(rows)}{aside} to the trash", answer)
+
+    def action_restore(self) -> None:
+        """Bring back what was moved to the trash last."""
+        self._change(self._trash.restore)
+
+    def action_line(self) -> None:
+        """Show and copy the line that repeats the run."""
+        if row := self.query_one(Table).row:
+            try:
+                line = changes.line_of(row)
+            except IterunError as error:
+                self._fault(error)
+                return
+            if line.isprintable():
+                self.app.copy_to_clipboard(line)
+            copied = "copied: " if line.isprintable() else "not copied, it isn't plain text: "
+            self._say(Span(copied, "good"), line)
+
+    def action_reread(self) -> None:
+        """Look at the folder now."""
+        self._read("read again")
+
+    def _ask(self, label: str, text: str, take: Callable[[str], None]) -> None:
+        def back() -> None:
+            self.query_one(Table).focus()
+
+        self.query_one(Ask).ask(label, text, take, back)
+
+    def _change(self, change: Callable[[], str]) -> None:
+        """Write something in the other thread, tell what was done, and look again."""
+
+        async def done() -> None:
+            try:
+                said = await self.work.off(change)
+            except (IterunError, OSError) as error:
+                self._fault(error)
+                return
+            self._read(said)
+
+        self.run_worker(done(), group="change")
+
+    # -- looking again --------------------------------------------------------------------------
+
+    def _tick(self) -> None:
+        self._ticks += 1
+        if not self._is_reading and (self.runs.is_running or self._ticks % _SELDOM == 0):
+            self._read()
+
+    def _read(self, said: str = "") -> None:
+        async def read() -> None:
+            self._is_reading = True
+            try:
+                rows = await self.work.off(self.runs.read)
+            except (IterunError, OSError) as error:
+                self._fault(error)
+                return
+            finally:
+                self._is_reading = False
+            if self.runs.take(rows):
+                self._show(is_again=True)
+            if said:
+                self._say(said)
+
+        self.run_worker(read(), group="read")
+
+    # -- what is said ---------------------------------------------------------------------------
+
+    def _show(self, *, is_again: bool = False) -> None:
+        """Draw the runs that are shown now."""
+        table = self.query_one(Table)
+        table.empty = self._why_none()
+        table.show()
+        if not is_again or not self._is_said:
+            self._tell_counts()
+
+    def _why_none(self) -> str:
+        if self.runs.all:
+            return f"none of {count(len(self.runs.all), 'run')} fits"
+        return f"no runs below {self.runs.outputs} yet; iterun task=prune makes one"
+
+    _is_said = False  #: whether the status line holds what was done
+
+    def _tell_counts(self) -> None:
+        runs = self.runs
+        shown, total = len(runs.shown), len(runs.all)
+        parts: list[Part] = [f"{shown:,} of {total:,} runs" if shown != total
+                             else f"{total:,} run{'s' * (total != 1)}"]  # fmt: skip
+        parts += [Span(f", {runs.sort.label}", "dim")]
+        if runs.n_marked:
+            hidden = f", {n} of them not shown" if (n := runs.n_hidden()) else ""
+            parts.append(Span(f"   ● {runs.n_marked:,} marked{hidden}", "warn"))
+        if runs.problems:
+            parts.append(Span(f"   {runs.problems} can't be read: iterun doctor --runs", "bad"))
+        self._is_said = False
+        self.query_one("#status", Bar).show([cleaned(*parts)])
+
+    def _say(self, *parts: Part) -> None:
+        self._is_said = True
+        self.query_one("#status", Bar).show([cleaned(*parts)])
+
+    def _fault(self, error: IterunError | OSError) -> None:
+        first = error.errors[0] if isinstance(error, ConfigErrors) else error
+        if isinstance(first, IterunError):
+            hint = f"  {first.hint}" if first.hint else ""
+            self._say(Span(first.message, "bad"), Span(hint, "accent"))
+        else:
+            self._say(Span(str(first), "bad"))
+
+    # -- details --------------------------------------------------------------------------------
+
+    def on_table_moved(self) -> None:
+        """Tell of the run under the cursor; of its course when the cursor rests."""
+        self._tell_row()
+        self._later("course", self._read_course)
+
+    def _read_course(self) -> None:
+        self._stop("course")
+        row = self.query_one(Table).row
+        if row is None or (self._course and self._course[0] is row):
+            return
+
+        async def read() -> None:
+            try:
+                self._course = row, await self.work.off(lambda: details.course(row))
+            except (IterunError, OSError):
+                self._course = row, []  # the page of the run tells what is wrong
+            self._tell_row()
+
+        self.run_worker(read(), exclusive=True, group="course")
+
+    def _tell_row(self) -> None:
+        bar, row = self.query_one("#details", Bar), self.query_one(Table).row
+        width = bar.content_size.width
+        if row is None or width <= 0:
+            bar.show([])
+            return
+        drawn = self._course[1] if self._course and self._course[0] is row else None
+        bar.show(details.lines(row, width, drawn))
+
+    # -- timers ---------------------------------------------------------------------------------
+
+    def _later(self, name: str, act: Callable[[], object]) -> None:
+        """Act when nothing of the kind happens for a moment."""
+        self._stop(name)
+        self._soon[name] = self.set_timer(_SOON, act)
+
+    def _stop(self, name: str) -> None:
+        if timer := self._soon.pop(name, None):
+            timer.stop()
+
+
+def _named(rows: Sequence[Row]) -> str:
+    return rows[0].id if len(rows) == 1 else count(len(rows), "run")
