@@ -15,6 +15,7 @@ _REASONS = {
     "SIGINT": "by Ctrl-C (SIGINT)",
     "SIGTERM": "by SIGTERM",
     "SIGUSR2": "by SIGUSR2, with a checkpoint",
+    "fork": "branched off, and did not go on yet",
 }
 
 
