@@ -192,7 +192,7 @@ def _why(setting: Setting, values: Mapping[int, float], seeds: frozenset[int]) -
     said = [f"{n} {state}" if n > 1 else state for state, n in states.items()]
     missing = sorted(seeds - values.keys())
     if missing and not said:
-        said.append(f"no seed {', '.join(map(str, missing))}")
+        said.append(f"without seed {', '.join(map(str, missing))}")
     return ", ".join(said)
 
 

@@ -125,6 +125,9 @@ def _evaluate(plan: Planned, outputs: Path, asked: Asked) -> int:
     try:
         with _progress() as hear:
             return run_line(words, lambda mode: hear, asked.outputs)
+    except ConfigError:
+        selections.discard(plan.folder)
+        raise
     except SweepError as error:
         err().line(Span("warning: ", "warn"), error.message)
         return error.exit_status

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from iterun.cli.console import Span, err, out
@@ -10,14 +12,15 @@ from iterun.cli.tables import Column, table
 from iterun.store.schema import encode
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from iterun.analysis.evaluation import Interval, Line, Paired
     from iterun.analysis.selection import Choice
     from iterun.cli.console import Screen
     from iterun.store.selections import Selection
 
-_NAMED = 4  #: settings that are named where several are left out
+_NAMED = 2  #: settings that are named where several are left out
+_LONG = re.compile(r"(?<==)-?\d+\.\d{5,}(?:e[-+]?\d+)?")  #: a number of many digits
 TUNING, EVALUATION = "tuning (chosen on)", "evaluation"
 
 
@@ -31,12 +34,7 @@ def tell_choice(screen: Screen, choice: Choice) -> None:
         f"seed{'s' if len(choice.seeds) > 1 else ''} {seeds}",
     )  # fmt: skip
     if choice.left_out:
-        names = [f"{label} ({why})" for label, why in list(choice.left_out.items())[:_NAMED]]
-        more = len(choice.left_out) - len(names)
-        screen.line(
-            Span(f"left out: {count(len(choice.left_out), 'setting')}: ", "warn"),
-            "; ".join(names) + (f"; and {more} more" if more else ""),
-        )
+        screen.line(Span("left out: ", "warn"), _left_out(choice.left_out))
     if choice.would_win is not None:
         screen.line(
             Span("warning: ", "warn"),
@@ -46,6 +44,14 @@ def tell_choice(screen: Screen, choice: Choice) -> None:
     if len(choice.seeds) == 1:
         screen.line(Span("note: one seed a setting: the choice may be the seed's", "dim"))
     screen.stream.flush()
+
+
+def _left_out(why: Mapping[str, str]) -> str:
+    """Which settings, and why; of many how many for each reason."""
+    if len(why) <= _NAMED:
+        return "; ".join(f"{label} ({reason})" for label, reason in why.items())
+    reasons = Counter(reason.lstrip("0123456789 ") for reason in why.values()).most_common()
+    return f"{count(len(why), 'setting')}: " + ", ".join(f"{n} {text}" for text, n in reasons)
 
 
 def show(choice: Choice, lines: Sequence[Line], records: Sequence[Selection], form: str) -> None:
@@ -68,7 +74,8 @@ def _columns(lines: Sequence[Line]) -> list[Column]:
     tuning, tuned = _intervals([line.tuning for line in lines])
     evaluation, evaluated = _intervals([line.evaluation for line in lines])
     roles = [line.role for line in lines]
-    shown = [Column(head="setting", cells=[line.label for line in lines], least=12, style="bold")]
+    labels = _short([line.label for line in lines])
+    shown = [Column(head="setting", cells=labels, least=24, style="bold")]
     if len(set(roles)) > 1:
         shown.append(Column(head="as", cells=roles, drop=10))
     shown += [
@@ -82,6 +89,12 @@ def _columns(lines: Sequence[Line]) -> list[Column]:
     if any(line.against for line in lines):
         shown += _tests(lines)
     return shown
+
+
+def _short(labels: Sequence[str]) -> list[str]:
+    """Labels without the last digits of what a search drew, if they are told apart so."""
+    short = [_LONG.sub(lambda found: f"{float(found[0]):.4g}", label) for label in labels]
+    return short if len(set(short)) == len(set(labels)) else list(labels)
 
 
 def _tests(lines: Sequence[Line]) -> list[Column]:

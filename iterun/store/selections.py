@@ -57,6 +57,14 @@ def write(folder: Path, selection: Selection) -> None:
     disk.write_beside(folder / SELECT, encode(selection.to_json()) + b"\n", durable=False)
 
 
+def discard(folder: Path) -> None:
+    """Take back the record of an evaluation that could not begin."""
+    with contextlib.suppress(OSError):
+        if not (folder / sweeps.SWEEP).exists():
+            (folder / SELECT).unlink()
+            folder.rmdir()
+
+
 def read(folder: Path) -> Selection | None:
     """What a sweep evaluates; None: nothing, or it can't be read."""
     with contextlib.suppress(OSError, ValueError):

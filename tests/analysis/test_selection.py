@@ -52,7 +52,7 @@ def test_a_setting_that_lacks_a_seed_is_left_out_and_named():
     choice = choose(rows({1: [3.0, 3.0], 2: [4.0, 4.0], 3: [1.0]}))
 
     assert choice.candidates[0].label == "x=1"
-    assert choice.left_out == {"x=3": "no seed 2"}
+    assert choice.left_out == {"x=3": "without seed 2"}
     assert choice.would_win == "x=3"
 
 

@@ -97,8 +97,28 @@ def test_settings_without_all_seeds_are_named(tuned, iterun):
 
     answer = iterun("select", "task=prune/perp", "--dry-run")
 
-    assert "left out: 1 setting: sparsity=0.8 (no seed 2)" in answer.err
+    assert "left out: sparsity=0.8 (without seed 2)" in answer.err
     assert "warning: sparsity=0.8 is better on those of its seeds that are done" in answer.err
+
+
+def test_many_settings_that_are_left_out_are_counted_by_reason(tuned, iterun):
+    for n in range(3):
+        tuned(f"zzzzzzz{n}", signature=f"s{n}", parameters={"sparsity": 0.1 * n}, state="failed")
+
+    answer = iterun("select", "task=prune/perp", "--dry-run")
+
+    assert "left out: 3 settings: 3 failed" in answer.err
+
+
+def test_an_evaluation_that_cannot_begin_leaves_nothing(noisy, iterun, tmp_path):
+    iterun("-m", *noisy, "task.x=0.2,0.3")
+    before = len(list((tmp_path / "outputs" / ".sweeps").iterdir()))
+
+    answer = iterun("select", "task=mine/noisy", "--eval", "data=nothing")
+
+    assert answer.status == 2
+    assert "data=nothing: there is no such data set" in answer.err
+    assert len(list((tmp_path / "outputs" / ".sweeps").iterdir())) == before
 
 
 def test_select_needs_to_be_told_among_what(iterun):
