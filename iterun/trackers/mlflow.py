@@ -17,7 +17,17 @@ from urllib.parse import urlsplit
 from iterun.errors import ConfigError
 from iterun.store import paths
 from iterun.trackers.names import Names, identity, text
-from iterun.trackers.tracker import NOTHING_YET, Tracker, about, ended, numbers, plain, results
+from iterun.trackers.tracker import (
+    NOTHING_YET,
+    Tracker,
+    about,
+    ended,
+    ended_at,
+    labels,
+    numbers,
+    plain,
+    results,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -28,7 +38,6 @@ if TYPE_CHECKING:
 
 _REFUSED = r"[^\w.\- /]"
 _MOST_METRICS, _MOST_OTHERS = 1000, 100  # of one call
-_LONGEST = 5000  # of a parameter's or a tag's text
 _EVERY = "cost/seconds"  # a metric that every iteration has
 _STATES = {
     "completed": "FINISHED", "failed": "FAILED", "diverged": "FAILED", "running": "RUNNING",
@@ -69,7 +78,7 @@ class Mlflow(Tracker):
         self._artifacts = run.path / paths.ARTIFACTS
         with self._alone():
             self._client = MlflowClient(tracking_uri=self._address)
-            experiment = self._experiment(text(self.experiment or run.system))
+            experiment = self._experiment(text(self.experiment or run.system, 250))
         query = f"tags.`iterun.id` = '{self._id}'"
         for found in self._client.search_runs([experiment], query, max_results=1):
             self._run = found.info.run_id
@@ -91,11 +100,11 @@ class Mlflow(Tracker):
         tags: dict[str, str] = {}
         waiting: list[Metric] = []
         for line in lines:
-            tags |= {f"iterun.label.{name}": word for name, word in line.labels.items()}
+            tags |= {
+                f"iterun.{name.replace('/', '.', 1)}": word for name, word in labels(line).items()
+            }
             when = int(line.time * 1000)
-            found = [
-                Metric(self._name(k), float(v), when, line.i) for k, v in numbers(line).items()
-            ]
+            found = [Metric(self._name(k), v, when, line.i) for k, v in numbers(line).items()]
             if (
                 len(waiting) + len(found) > _MOST_METRICS
             ):  # an iteration is in one call: all or none
@@ -113,11 +122,9 @@ class Mlflow(Tracker):
         """Results as metrics; the state as MLflow knows it, and ours as tags."""
         from mlflow.entities import Metric
 
-        when = run.stamp + (run.seconds or 0.0)
+        when = ended_at(run)
         step = run.iterations or 0
-        found = [
-            Metric(self._name(k), float(v), int(when * 1000), step) for k, v in results(run).items()
-        ]
+        found = [Metric(self._name(k), v, int(when * 1000), step) for k, v in results(run).items()]
         tags = {f"iterun.{name}": word for name, word in ended(run).items()}
         tags |= {f"iterun.name.{theirs}": ours for theirs, ours in self._name.changed().items()}
         self._log(found, tags)
@@ -154,7 +161,7 @@ class Mlflow(Tracker):
         """Parameters, which MLflow lets nobody change, and tags."""
         from mlflow.entities import Param
 
-        params = {self._name(name): text(v, _LONGEST) for name, v in plain(run.parameters).items()}
+        params = {self._name(name): str(v) for name, v in plain(run.parameters).items()}
         missing = [Param(name, word) for name, word in params.items() if name not in known]
         for start in range(0, len(missing), _MOST_OTHERS):
             self._client.log_batch(self._run, params=missing[start : start + _MOST_OTHERS])
@@ -166,7 +173,7 @@ class Mlflow(Tracker):
     def _log(self, metrics: list[Any], tags: dict[str, str]) -> None:
         from mlflow.entities import RunTag
 
-        made = [RunTag(self._name(name), text(word, _LONGEST)) for name, word in tags.items()]
+        made = [RunTag(self._name(name), word) for name, word in tags.items()]
         for start in range(0, len(metrics), _MOST_METRICS):
             self._client.log_batch(self._run, metrics=metrics[start : start + _MOST_METRICS])
         for start in range(0, len(made), _MOST_OTHERS):

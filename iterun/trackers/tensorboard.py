@@ -17,7 +17,17 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from iterun.store import paths
 from iterun.trackers.names import identity, text
-from iterun.trackers.tracker import NOTHING_YET, Tracker, about, ended, numbers, plain, results
+from iterun.trackers.tracker import (
+    NOTHING_YET,
+    Tracker,
+    about,
+    ended,
+    ended_at,
+    labels,
+    numbers,
+    plain,
+    results,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -70,14 +80,14 @@ class Tensorboard(Tracker):
         for line in lines:
             self._last = line.i
             values = [
-                {"tag": text(name), "simple_value": _single(value)}
+                {"tag": name, "simple_value": _single(value)}
                 for name, value in numbers(line).items()
             ]
             self._write(line.time, line.i, summary={"value": values})
-            for name, word in line.labels.items():
+            for name, word in labels(line).items():
                 if self._labels.get(name) != word:
                     self._labels[name] = word
-                    self._text(f"label/{name}", word, line.time, line.i)
+                    self._text(name, word, line.time, line.i)
         self._file.flush()
 
     def picture(self, name: str, i: int | None, path: Path) -> None:
@@ -95,9 +105,9 @@ class Tensorboard(Tracker):
         """Results as scalars of the last step; the state for the HPARAMS tab."""
         from tensorboard.plugins.hparams import api_pb2, metadata, plugin_data_pb2
 
-        when = run.stamp + (run.seconds or 0.0)
+        when = ended_at(run)
         for name, value in results(run).items():
-            scalar = {"tag": text(name), "simple_value": _single(value)}
+            scalar = {"tag": name, "simple_value": _single(value)}
             self._write(when, self._last, summary={"value": [scalar]})
         self._text("iterun/end", _table(ended(run)), when, self._last)
         status = getattr(api_pb2, _STATES.get(run.state, "STATUS_UNKNOWN"))
@@ -119,11 +129,11 @@ class Tensorboard(Tracker):
         )
         shared = {name: value for name, value in run.parameters.items() if name != "seed"}
         for name, value in plain(shared).items():
-            slot = info.hparams[text(name)]
+            slot = info.hparams[name]
             if isinstance(value, bool):
                 slot.bool_value = value
             elif isinstance(value, str):
-                slot.string_value = text(value)
+                slot.string_value = value
             else:
                 slot.number_value = value
         data = plugin_data_pb2.HParamsPluginData(session_start_info=info)
@@ -139,8 +149,8 @@ class Tensorboard(Tracker):
 
     def _text(self, tag: str, content: str, when: float, step: int) -> None:
         meta = {"plugin_data": {"plugin_name": "text"}}
-        tensor = {"dtype": "DT_STRING", "string_val": [text(content).encode()], "tensor_shape": {}}
-        value = {"tag": text(tag), "metadata": meta, "tensor": tensor}
+        tensor = {"dtype": "DT_STRING", "string_val": [content.encode()], "tensor_shape": {}}
+        value = {"tag": tag, "metadata": meta, "tensor": tensor}
         self._write(when, step, summary={"value": [value]})
 
     def _write(self, when: float, step: int = 0, **what: Any) -> None:

@@ -7,10 +7,13 @@ run nor change its numbers, and a finished run is exported in the same way as on
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from iterun.errors import ConfigError
+from iterun.store.encoding import encode
+from iterun.trackers.names import text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -19,6 +22,8 @@ if TYPE_CHECKING:
     from iterun.store.rows import Row
     from iterun.store.schema import Iteration
 
+LATEST = 4102444800.0  #: the year 2100: a later time is none that a run has
+_EXACT = 2**53  # whole numbers below are the same as floats
 NOTHING_YET = -1  #: what `begin` gives for a run that the tool doesn't have
 
 
@@ -75,21 +80,44 @@ class Tracker:
 
 def numbers(line: Iteration) -> dict[str, float]:
     """All numbers of an iteration: metrics by their names, the rest below `cost/`."""
-    costs = {f"cost/{name}": value for name, value in line.cost.items()}
-    return {**line.metrics, **costs, "cost/seconds": line.seconds}
+    found = {text(name): as_float(value) for name, value in line.metrics.items()}
+    found |= {f"cost/{text(name)}": as_float(value) for name, value in line.cost.items()}
+    return {**found, "cost/seconds": line.seconds}
+
+
+def labels(line: Iteration) -> dict[str, str]:
+    """Its words, below `label/`."""
+    return {f"label/{text(name)}": text(word) for name, word in line.labels.items()}
 
 
 def results(run: Row) -> dict[str, float]:
     """The numbers of the run's own summary, below `result/`."""
-    found = {f"result/{name}": value for name, value in run.result.items() if is_number(value)}
+    found = {
+        f"result/{text(name)}": as_float(value)
+        for name, value in run.result.items()
+        if is_number(value)
+    }
     if run.best is not None:
-        found["result/best"] = run.best["value"]
+        found["result/best"] = as_float(run.best["value"])
     return found
 
 
 def is_number(value: object) -> bool:
     """Whether a value can be drawn as a curve's point."""
     return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def as_float(value: float) -> float:
+    """A number as tools hold it; a whole one that is too large for a float is infinite."""
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf if value > 0 else -math.inf
+
+
+def ended_at(run: Row) -> float:
+    """When it came to its end, as far as its own times say: seconds since the epoch."""
+    return float(min(run.stamp + max(run.seconds or 0.0, 0.0), LATEST))
 
 
 def about(run: Row) -> dict[str, str]:
@@ -100,23 +128,28 @@ def about(run: Row) -> dict[str, str]:
     parent, sweep = run.parent, run.sweep
     found = {
         "id": run.id, "system": run.system, "signature": run.signature, "created": run.created,
-        "path": str(run.path), "tags": ", ".join(run.tags), "note": run.note,
+        "path": run.path, "tags": ", ".join(run.tags), "note": run.note,
         "parent": f"{parent['run']}@{parent['iteration']}" if parent else None,
-        "sweep": str(sweep["id"]) if sweep and sweep.get("id") else None,
+        "sweep": sweep["id"] if sweep and sweep.get("id") else None,
     }  # fmt: skip
-    return {name: text for name, text in found.items() if text}
+    return {name: text(word) for name, word in found.items() if word}
 
 
 def ended(run: Row) -> dict[str, str]:
     """State and reason."""
-    return {"state": run.state} | ({"reason": run.reason} if run.reason else {})
+    return {"state": run.state} | ({"reason": text(run.reason)} if run.reason else {})
 
 
 def plain(parameters: Mapping[str, Any]) -> dict[str, bool | float | str]:
     """Parameters as every tool takes them: a list or dict as JSON, null as the word."""
-    from iterun.store.encoding import encode
+    return {text(name): _plain(value) for name, value in parameters.items()}
 
-    return {
-        name: value if isinstance(value, bool | int | float | str) else encode(value).decode()
-        for name, value in parameters.items()
-    }
+
+def _plain(value: Any) -> bool | float | str:
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, int) and abs(value) < _EXACT:
+        return value
+    if isinstance(value, int | float):
+        return as_float(value)
+    return text(value if isinstance(value, str) else encode(value).decode())

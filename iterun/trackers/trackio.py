@@ -14,7 +14,17 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from iterun.errors import StoreError
 from iterun.trackers.names import identity, text
-from iterun.trackers.tracker import NOTHING_YET, Tracker, about, ended, numbers, plain, results
+from iterun.trackers.tracker import (
+    NOTHING_YET,
+    Tracker,
+    about,
+    ended,
+    ended_at,
+    labels,
+    numbers,
+    plain,
+    results,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -59,17 +69,13 @@ class Trackio(Tracker):
 
     def iterations(self, lines: Sequence[Iteration]) -> None:
         """One transaction for all of them; labels as texts."""
-        rows = [
-            numbers(line) | {f"label/{name}": text(word) for name, word in line.labels.items()}
-            for line in lines
-        ]
+        rows = [{**numbers(line), **labels(line)} for line in lines]
         self._log(rows, [line.i for line in lines], [line.time for line in lines])
 
     def end(self, run: Row) -> None:
         """Results as values of the last step; the state into the config."""
         self._config["iterun"] = {**about(run), **ended(run)}
-        when = run.stamp + (run.seconds or 0.0)
-        self._log([results(run)], [run.iterations or 0], [when])
+        self._log([results(run)], [run.iterations or 0], [ended_at(run)])
 
     def look(self) -> str:
         """How to look at it."""
@@ -90,4 +96,4 @@ class Trackio(Tracker):
 
 def _name(name: str) -> str:
     """A name that is none of trackio's own."""
-    return text(f"{name}_" if name in _RESERVED or name.startswith("__") else name)
+    return f"{name}_" if name in _RESERVED or name.startswith("__") else name

@@ -14,7 +14,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from iterun.trackers.names import identity, text
-from iterun.trackers.tracker import NOTHING_YET, Tracker, about, ended, numbers, plain, results
+from iterun.trackers.tracker import (
+    NOTHING_YET,
+    Tracker,
+    about,
+    ended,
+    labels,
+    numbers,
+    plain,
+    results,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -62,7 +71,8 @@ class Wandb(Tracker):
         self._run = wandb.init(
             project=self.project, entity=self.entity, dir=str(place), mode=self.mode, id=self._id,
             name=text(run.path.name, 128), notes=said.get("note"), group=said.get("sweep"),
-            tags=[text(tag, _LONGEST_TAG) for tag in run.tags], job_type=text(run.system, 64),
+            tags=[text(tag, _LONGEST_TAG) for tag in run.tags if tag],
+            job_type=text(run.system, _LONGEST_TAG),
             config={**plain(run.parameters), "iterun": said}, resume=self._resume,
             settings=settings, save_code=False,
         )  # fmt: skip
@@ -71,8 +81,8 @@ class Wandb(Tracker):
     def iterations(self, lines: Sequence[Iteration]) -> None:
         """A step an iteration, with the recorded time; labels as texts."""
         for line in lines:
-            labels = {f"label/{name}": text(word) for name, word in line.labels.items()}
-            data: dict[str, Any] = {_free(k): v for k, v in (numbers(line) | labels).items()}
+            found: dict[str, Any] = {**numbers(line), **labels(line)}
+            data = {_free(name): value for name, value in found.items()}
             self._run.log({**data, "_timestamp": line.time}, step=line.i)
             self._last, self._when = line.i, line.time
 
@@ -104,4 +114,4 @@ class Wandb(Tracker):
 
 def _free(name: str) -> str:
     """A name that is none of wandb's own, which begin with an underscore."""
-    return f"metric{name}" if name.startswith("_") else text(name, 250) or "_"
+    return f"metric{name}" if name[:1] in ("", "_") else text(name, 250)
