@@ -2,16 +2,21 @@
 
 import re
 import shlex
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
+from iterun.cli.commands import COMMANDS
 from iterun.config.compose import compose, task_files
 
 README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"```sh\n(.*?)```", README, re.DOTALL)
 LINES = [shlex.split(line, comments=True) for line in BLOCKS[-1].splitlines()]
-COMMANDS = {"tasks", "ls", "show", "resume", "doctor"}
+TOUR = re.findall(r"```console\n(.*?)```", README, re.DOTALL)
+SWEPT = re.compile(r"-|hydra/|seed=.*,|.*\(")  # what only a sweep can have
+SCRIPT = Path(__file__).parents[1] / "scripts" / "tour.py"
 
 
 def test_the_two_commands_are_those_that_ci_runs() -> None:
@@ -29,9 +34,24 @@ def test_every_line_can_be_typed(words: list[str]) -> None:
 
     assert program == "iterun"
     if "=" in first or first == "-m":
-        assert compose([word for word in rest if not word.startswith("-") and "seed=" not in word])
+        assert compose([word for word in rest if not SWEPT.match(word)])
     else:
-        assert first in COMMANDS | {""}
+        assert first in {*COMMANDS, ""}
+
+
+def test_the_tour_shows_every_command_that_a_pipe_can_show() -> None:
+    typed = {line.split()[2] for line in "".join(TOUR).splitlines() if line.startswith("$ iterun")}
+
+    assert {*COMMANDS} - typed <= {"tasks", "show", "watch", "ui", "completion"}
+
+
+@pytest.mark.slow
+def test_every_command_of_the_tour_says_what_the_readme_shows() -> None:
+    done = subprocess.run(
+        [sys.executable, str(SCRIPT)], capture_output=True, text=True, check=False
+    )
+
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_every_system_is_in_the_table() -> None:
