@@ -7,6 +7,7 @@ of the group `iterun` that it offers some.
 
 from __future__ import annotations
 
+import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -70,6 +71,11 @@ def locate_class(
     """
     if within is not None:
         _refuse_other(target, key, within)
+    if str(target).partition(".")[0] in sys.stdlib_module_names:  # some act on being imported
+        raise ConfigError(
+            f"{key}._target_={target} is no {base.__name__}, but a part of Python",
+            hint=_HINT.format(key=key),
+        )
     found = locate_target(target, key)
     if not (isinstance(found, type) and issubclass(found, base)):
         raise ConfigError(

@@ -40,6 +40,8 @@ def cut_after(path: Path, k: int, dropped: Path) -> Cut:
         StoreError: a line up to k can't be read; nothing was moved.
         DiskError: no room for the dropped lines; nothing was moved.
     """
+    with disk.disk_errors(path):
+        disk.unshare(path)
     with disk.disk_errors(path), open(path, "r+b", opener=disk.no_link) as file:
         keep, cut = _find_cut(file, path, k)
         if keep < file.seek(0, os.SEEK_END):

@@ -66,7 +66,25 @@ def no_link(path: str | os.PathLike[str], flags: int) -> int:
 
 def open_append(path: Path) -> int:
     """A descriptor that writes at the end of a regular file, made if it isn't there."""
+    fd = no_link(path, _APPEND)
+    if os.fstat(fd).st_nlink < 2:
+        return fd
+    os.close(fd)
+    unshare(path)
     return no_link(path, _APPEND)
+
+
+def unshare(path: Path) -> None:
+    """Give a file that has another name elsewhere a content of its own, before it is written in."""
+    with open(path, "rb", opener=no_link) as file:
+        if os.fstat(file.fileno()).st_nlink < 2:
+            return
+        part = part_of(path)
+        with open(part, "wb", opener=no_link) as own:
+            shutil.copyfileobj(file, own)
+            own.flush()
+            os.fsync(own.fileno())
+    os.replace(part, path)
 
 
 def read_small(path: Path, largest: int = 64 << 20) -> bytes:
@@ -255,6 +273,8 @@ def write_over(path: Path, data: bytes) -> None:
         DiskError: the new content needs more space than the file has.
     """
     with disk_errors(path), open(path, "r+b", opener=no_link) as file:
+        if os.fstat(file.fileno()).st_nlink > 1:  # what has another name is not ours to change
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), os.fspath(path))
         file.write(data)
         file.truncate()
 

@@ -4,13 +4,14 @@ import os
 import resource
 import shutil
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
 from conftest import CONFIG, RECORD
 
 from iterun.errors import DiskError, StoreError
-from iterun.store import checkpoint
+from iterun.store import checkpoint, disk
 from iterun.store.index import Index
 from iterun.store.reader import RunView
 from iterun.store.schema import Summary
@@ -200,3 +201,19 @@ def test_runs_on_a_full_disk_are_listed(small, monkeypatch):
 
     with Index(writer.directory.parent) as index:
         assert [row.id for row in index.rows()] == [RECORD.id]
+
+
+def test_a_file_with_another_name_elsewhere_is_copied_before_it_grows(tmp_path: Path) -> None:
+    outside, ours = tmp_path / "outside", tmp_path / "ours"
+    outside.write_bytes(b"theirs\n")
+    os.link(outside, ours)
+
+    fd = disk.open_append(ours)
+    os.write(fd, b"mine\n")
+    os.close(fd)
+
+    assert ours.read_bytes() == b"theirs\nmine\n"
+    assert outside.read_bytes() == b"theirs\n"
+    os.link(outside, tmp_path / "status")
+    with pytest.raises(DiskError):
+        disk.write_over(tmp_path / "status", b"x")
