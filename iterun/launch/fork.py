@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from iterun.analysis.replay import first
 from iterun.config.overlay import changes, laid_over
 from iterun.core import fork as core_fork
 from iterun.core.fork import Branch
-from iterun.core.job import Job, Replay
-from iterun.core.progress import Event, InnerProgress, IterationDone, Remark
+from iterun.core.job import Job
+from iterun.core.progress import Remark
 from iterun.errors import ConfigError, IterunError, StoreError
 from iterun.launch import device, mirrors, recorded
 from iterun.launch.builders import builders, with_absolute_paths
@@ -21,9 +19,9 @@ from iterun.launch.git import Look
 from iterun.launch.local import with_system
 from iterun.launch.naming import new_directory
 from iterun.launch.record import record
-from iterun.launch.replay import replay
+from iterun.launch.regain import regained, those_there
 from iterun.launch.signature import of_fork
-from iterun.store import copy, cut, paths
+from iterun.store import copy
 from iterun.store.reader import RunView
 
 if TYPE_CHECKING:
@@ -70,8 +68,9 @@ class Fork:
             if self.nearest == self.iteration:
                 copy.prefix(self.view.directory, self.iteration, part)
             else:
-                self._replay(part, listener)
+                regained(self.view, part, after=self.nearest, k=self.iteration, listener=listener)
             copy.write_record(part, record=self.record, config=self.config, patch=self.patch)
+        device.apply(self.place)  # not the parent's, nor that of a fork prepared since
         try:
             return mirrors.run(self._job(listener))
         except IterunError:  # refused
@@ -107,43 +106,6 @@ class Fork:
             start = f"checkpoint {self.nearest}" if self.nearest >= 0 else "the beginning"
             found.append(f"{was.id}@{k} has no checkpoint: replayed from {start}")
         return found
-
-    def _replay(self, part: Path, listener: Listener) -> None:
-        """Compute the parent's state at the fork's iteration, with the parent's settings."""
-        view, k = self.view, self.iteration
-        was = view.record
-        outcome = replay(
-            view, part, after=self.nearest, last=k, until=Replay(until=lambda i: i >= k, keep=True),
-            place=recorded.place(view.config["backend"], was, _ELSEWHERE),
-            listener=_Inner(listener, self.nearest, k),
-        )  # fmt: skip
-        device.apply(self.place)
-        if outcome.reason != "replay":
-            raise _replay_ended(outcome, was, k)
-        lines = [line for line in view.iterations() if line.i <= k]
-        again = RunView(part).iterations()
-        if (difference := first(lines, again)) is not None or len(lines) != len(again):
-            what = f", iteration {difference.i} in {difference.name}" if difference else ""
-            raise StoreError(
-                f"{was.id} does not come out again as it is recorded{what}: its state at iteration "
-                f"{k} can't be had",
-                hint=f"iterun verify {was.id} says why; branch off at a checkpoint: "
-                f"{_those_there(view)}",
-            )
-        self._tidy(part)
-
-    def _tidy(self, part: Path) -> None:
-        """Take away what is the replay's own; the lines are the parent's."""
-        (part / paths.ITERATIONS).unlink()
-        cut.copy_head(
-            self.view.directory / paths.ITERATIONS, self.iteration, part / paths.ITERATIONS
-        )
-        for name in (paths.SUMMARY, paths.LOG):
-            (part / name).unlink(missing_ok=True)
-        shutil.rmtree(part / paths.ARTIFACTS / paths.dropped_folder(1), ignore_errors=True)
-
-
-_ELSEWHERE = "fork it on a machine like that one, or with backend=cpu at one of its checkpoints"
 
 
 def prepare(
@@ -202,7 +164,7 @@ def _iteration(view: RunView, asked: int | None) -> int:
     if asked is not None and not 0 <= asked <= last:
         raise StoreError(
             f"{view.id} has no iteration {asked}: its last one is {last}",
-            hint=f"branch off between 0 and {last}; checkpoints: {_those_there(view)}",
+            hint=f"branch off between 0 and {last}; checkpoints: {those_there(view)}",
         )
     return last if asked is None else asked
 
@@ -246,37 +208,3 @@ def _branch(was: RunRecord, k: int, found: Mapping[str, list[Any]], seed: int) -
         reseed=seed != was.seed or (same is not None and same.reseed),
         anew=same is not None and same.alters,
     )  # fmt: skip
-
-
-def _those_there(view: RunView) -> str:
-    return ", ".join(f"{view.id}@{i}" for i in view.checkpoints()[-5:]) or "none"
-
-
-def _replay_ended(outcome: Outcome, was: RunRecord, k: int) -> IterunError:
-    """Why a replay did not come to its iteration."""
-    said = (outcome.error or outcome.reason or outcome.state).partition("\n")[0]
-    error = StoreError(
-        f"{was.id} can't be replayed up to iteration {k}: {outcome.state} after iteration "
-        f"{outcome.iterations}: {said}; nothing was made",
-        hint=f"branch off earlier, as in {was.id}@{max(outcome.iterations - 1, 0)}",
-    )
-    if outcome.state == "interrupted":
-        error = StoreError(f"interrupted while {was.id} was replayed; nothing was made")
-        error.exit_status = outcome.exit_status
-    return error
-
-
-class _Inner:
-    """Hears a replay and tells of it as of an inner loop."""
-
-    def __init__(self, listener: Listener, after: int, k: int) -> None:
-        self._listener = listener
-        self._after = max(after, 0)
-        self._k = k
-
-    def __call__(self, event: Event) -> None:
-        if isinstance(event, IterationDone):
-            done, total = event.i - self._after, self._k - self._after
-            self._listener(InnerProgress("replay", max(done, 0), total))
-        elif isinstance(event, InnerProgress):
-            self._listener(event)
