@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import closing
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +19,7 @@ from iterun.trackers.process import GONE, Process
 from iterun.trackers.tracker import Tracker
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Generator, Sequence
     from pathlib import Path
 
     from iterun.store.rows import Row
@@ -60,34 +61,37 @@ def tell(rows: Sequence[Row], tool: Tracker, *, as_json: bool) -> int:
     """
     told = Told(left_out=[row for row in rows if row.state == RUNNING])
     process = Process(tool)
+    going = [row for row in rows if row not in told.left_out]
     try:
-        for row in _with_progress([row for row in rows if row not in told.left_out], tool.tool):
-            process.tell(row.path)
-            answer = process.answers.get()
-            if answer == GONE:
-                process.close()
-                process = Process(tool)
-            if "failed" in answer:
-                told.failed.append((row, str(answer["failed"])))
-            else:
-                told.runs.append((row, int(answer["done"])))
+        with closing(_with_progress(going, tool.tool)) as told_one_by_one:
+            for row in told_one_by_one:
+                process.tell(row.path)
+                answer = process.answers.get()
+                if answer == GONE:
+                    process.close()
+                    process = Process(tool)
+                if "failed" in answer:
+                    told.failed.append((row, str(answer["failed"])))
+                else:
+                    told.runs.append((row, int(answer["done"])))
     finally:
         process.close()
     _say_json(told, tool) if as_json else _say(told, tool)
     return 1 if told.failed else 0
 
 
-def _with_progress(rows: Sequence[Row], tool: str) -> Iterator[Row]:
+def _with_progress(rows: Sequence[Row], tool: str) -> Generator[Row, None, None]:
     """The rows, with a line on the terminal that says how far they are."""
-    screen, shown = err(), 0.0
-    for n, row in enumerate(rows):
-        if screen.is_terminal and (now := time.monotonic()) - shown > _TELL_EVERY:
-            shown = now
-            screen.raw(f"\r{tool}: {n} of {count(len(rows), 'run')}")
-            screen.stream.flush()
-        yield row
-    if shown:
-        screen.raw("\r\x1b[K")
+    screen, shown, line = err(), 0.0, ""
+    try:
+        for n, row in enumerate(rows):
+            if screen.is_terminal and (now := time.monotonic()) - shown > _TELL_EVERY:
+                shown, line = now, f"{tool}: {n} of {count(len(rows), 'run')}"
+                screen.raw(f"\r{line}")
+                screen.stream.flush()
+            yield row
+    finally:
+        screen.raw(f"\r{' ' * len(line)}\r" if line else "")
 
 
 def _say(told: Told, tool: Tracker) -> None:
