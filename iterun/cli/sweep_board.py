@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 #: settings that say how a sweep is done, and not what a job is
 _NOT_SHOWN = ("on_existing=", "hydra.", "hydra/")
-_NOTES = {"exists": "exists", "alive": "running elsewhere"}
+_NOTES = {"exists": "exists", "alive": "running elsewhere", "submitted": "on the cluster"}
 
 
 @dataclass

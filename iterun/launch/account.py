@@ -14,7 +14,7 @@ from iterun.errors import IterunError
 from iterun.launch import events
 from iterun.store import process, sweeps
 from iterun.store.schema import INTERRUPTED, RUNNING
-from iterun.store.sweeps import JobRecord, SweepRecord
+from iterun.store.sweeps import SUBMITTED, JobRecord, SweepRecord
 
 if TYPE_CHECKING:
     import signal
@@ -56,6 +56,7 @@ class Account:
         self._options = list(options)
         self._began: float | None = None
         self._clock = time.monotonic
+        self._at_end: list[Callable[[], None]] = []
 
     @property
     def has_begun(self) -> bool:
@@ -113,16 +114,24 @@ class Account:
         """Something that no job did: a search has words of its own."""
         self._hears(event)
 
+    def at_end(self, close: Callable[[], None]) -> None:
+        """Have something done when the sweep is over, or left: workers let go."""
+        self._at_end.append(close)
+
     def stopping(self, number: signal.Signals, running: int) -> None:
         """A signal came."""
         self._hears(events.SweepStopping(number.name, running))
 
     def finish(self, *, interrupted: bool) -> SweepError | None:
         """The sweep is over, or left; what is to be said: nothing, or which jobs failed."""
+        for close in self._at_end:
+            close()
         if self._began is None:
             return None
         failed = [] if self.is_search else self.failed()
         state = INTERRUPTED if interrupted else "failed" if failed else "completed"
+        if not interrupted and any(job.note == SUBMITTED for job in self.ended.values()):
+            state = RUNNING
         self.record.state = state
         sweeps.write(Path(self.sweep.folder), self.record)
         seconds = self._clock() - self._began
@@ -138,12 +147,11 @@ class Account:
         return found
 
     def failed(self) -> list[JobRecord]:
-        """The jobs that are not as they should be, but those that a signal ended."""
-        return [
-            job
-            for _, job in sorted(self.ended.items())
-            if not job.is_good and job.state != INTERRUPTED
-        ]
+        """The jobs that are not as they should be.
+
+        Those that a signal ended too: if it wasn't meant for the whole sweep, nobody else says so.
+        """
+        return [job for _, job in sorted(self.ended.items()) if not job.is_good]
 
     def repeat(self, job: JobRecord) -> str:
         """The line that does a job once more, by itself."""

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 CHOICES = ("rerun", "skip", "resume")
 Act = Literal["exists", "alive", "resumed"]
-_DONE = (COMPLETED, DIVERGED)  # what diverged would diverge again with the same settings
+DONE = (COMPLETED, DIVERGED)  #: what diverged would diverge again with the same settings
 _RANK = {COMPLETED: 0, DIVERGED: 1, RUNNING: 2}  # of several the best; then the furthest
 
 
@@ -83,7 +83,7 @@ def find(
 
 
 def _act(state: str) -> Act:
-    if state in _DONE:
+    if state in DONE:
         return "exists"
     return "alive" if state == RUNNING else "resumed"
 

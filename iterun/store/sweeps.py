@@ -28,6 +28,7 @@ R = TypeVar("R", bound=Record)
 SWEEP = "sweep.json"
 JOBS = "jobs"
 REFUSED = "refused"  #: state of a job that was no run: its config or its model can't be used
+SUBMITTED = "submitted"  #: note of a job that is on a cluster, where nobody waits for it
 WAITING = "waiting"  #: state of a job that was not begun when the sweep ended
 #: states of jobs after which there is nothing left to do; `running`: in another process
 GOOD = ("completed", "running")
@@ -65,7 +66,8 @@ class JobRecord(Record):
     exit_status: int = 0
     run: str | None = None  #: id
     directory: str | None = None
-    note: str | None = None  #: "exists" (done before), "resumed", "alive" (another process has it)
+    note: str | None = None
+    """"exists" (done before), "resumed", "alive" (another process has it), "submitted"."""
     reason: str | None = None  #: the stop rule, the signal, the metric that diverged
     error: str | None = None  #: one sentence, and a hint on a line of its own
     objective: float | None = None  #: the last value of the task's objective
