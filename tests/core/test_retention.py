@@ -2,7 +2,7 @@
 
 import pytest
 from core_procedures import ALL, Count, attempt
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from iterun.core.retention import CheckpointSettings, Schedule, kept
@@ -83,6 +83,7 @@ def test_a_signal_and_the_end_are_saved_whatever_they_cost(tmp_path, clock):
     assert checkpoint.available(tmp_path) == [0, 3]
 
 
+@example(costs=[1.97, 1.0, 1.97, 1.0], share=0.5, step=2.0)
 @given(
     costs=st.lists(st.floats(0.01, 5), min_size=1, max_size=50),
     share=st.floats(0.01, 1),
@@ -94,7 +95,7 @@ def test_time_spent_never_exceeds_the_share_but_by_the_growth_of_one(costs, shar
     for cost in costs:
         now += step
         if schedule.fits(now):
-            assert spent + last <= share * now
+            assert spent + last <= share * now * (1 + 1e-12)  # the clock's differences are rounded
             schedule.note(now, now + cost)
             now, spent, last = now + cost, spent + cost, cost
 
