@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hydra.types import RunMode
 
@@ -21,27 +21,43 @@ if TYPE_CHECKING:
 _NAMED = 4  # jobs listed by number
 
 
+class Checked(NamedTuple):
+    """What the configs of several jobs have in common."""
+
+    objective: Mapping[str, Any] | None  #: {metric, goal}; None: they differ in it, or have none
+    devices: frozenset[str]  #: where they compute
+
+
 def check_all(sweep: Sweep, jobs: Sequence[Asked]) -> Mapping[str, Any] | None:
-    """Check the config of each job; the objective, if all have the same.
+    """As `check`; the objective, if all have the same."""
+    return check(sweep, jobs).objective
+
+
+def check(sweep: Sweep, jobs: Sequence[Asked]) -> Checked:
+    """Check the config of each job.
 
     Raises:
         ConfigError: every fault, and of which jobs it is.
     """
     found: dict[str, tuple[ConfigError, list[int]]] = {}
     objectives: list[Any] = []
+    devices: set[str] = set()
     with home.at(sweep) as loader:
         for job in jobs:
             try:
-                objectives.append(_checked(sweep, job, loader))
+                objective, device = _checked(sweep, job, loader)
+                objectives.append(objective)
+                devices.add(device)
             except ConfigError as error:
                 for fault in error.errors if isinstance(error, ConfigErrors) else (error,):
                     found.setdefault(fault.message, (fault, []))[1].append(job.number)
     raise_all(_named(fault, numbers, len(jobs)) for fault, numbers in found.values())
     first = objectives[0] if objectives else None
-    return first if first and all(it == first for it in objectives) else None
+    same = first if first and all(it == first for it in objectives) else None
+    return Checked(same, frozenset(devices))
 
 
-def _checked(sweep: Sweep, job: Asked, loader: QuickLoader) -> Any:
+def _checked(sweep: Sweep, job: Asked, loader: QuickLoader) -> tuple[Any, str]:
     overrides = [*sweep.hydra, *job.overrides]
     try:
         config, choices = loader.settings(sweep.config_name, overrides)
@@ -52,8 +68,8 @@ def _checked(sweep: Sweep, job: Asked, loader: QuickLoader) -> Any:
     except ConfigError:  # an interpolation of Hydra's own node
         config = composed(sweep, job, loader)
         plain, choices = settings(config), config.hydra.runtime.choices
-    checked(plain, experiment=choices.get("experiment"), extra=sweep.extra)
-    return plain["task"].get("objective")
+    _, place = checked(plain, experiment=choices.get("experiment"), extra=sweep.extra)
+    return plain["task"].get("objective"), place.device
 
 
 def _named(fault: ConfigError, numbers: Sequence[int], n_jobs: int) -> ConfigError:

@@ -38,11 +38,14 @@ class Existing:
     act: Act  #: what to do with it; the word of `JobRecord.note`
 
 
-def own(directory: Path) -> Existing | None:
+def own(directory: Path, record: RunRecord) -> Existing | None:
     """The run that stands already where a job's run is to be: the same job's, begun before."""
     if not (directory / paths.RUN).is_file():
         return None
-    state = RunView(directory).state
+    view = RunView(directory)
+    if (view.record.signature, view.record.seed) != (record.signature, record.seed):
+        return None  # the directory is taken, and the store will say so
+    state = view.state
     return Existing(directory, state, _act(state))
 
 

@@ -90,7 +90,9 @@ def composed(sweep: Sweep, job: Asked, loader: QuickLoader) -> DictConfig:
 
     config = loader.job_config(sweep.config_name, [*sweep.hydra, *job.overrides])
     HydraConfig.instance().cfg = config  # type: ignore[assignment]  # set_config copies it: 5 ms
-    OmegaConf.get_cache(config)["iterun"] = {"sweep": sweep.folder, "stamp": sweep.stamp}
+    OmegaConf.get_cache(config)["iterun"] = {
+        "sweep": sweep.folder, "stamp": sweep.stamp, "key": sweep.key,
+    }  # fmt: skip
     with read_write(config.hydra), open_dict(config.hydra):
         config.hydra.job.id = str(job.number)
         config.hydra.job.num = job.number
@@ -138,13 +140,13 @@ class _Runs:
         """
         job = self._prepared(hydra)
         found = existing.better(
-            existing.own(self.directory), there_is(job, Path(self.sweep.outputs))
+            existing.own(self.directory, job.record), there_is(job, Path(self.sweep.outputs))
         )
         if found is None:
             try:
                 return self._record(run(job))
             except StoreError:
-                found = existing.own(self.directory)
+                found = existing.own(self.directory, job.record)
                 if found is None or found.act != "alive":
                     raise
         record = self._record(take(found, self._heard, job.judge))

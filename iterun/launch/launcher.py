@@ -21,6 +21,7 @@ two batches, to have a `judge` complete jobs early.
 
 from __future__ import annotations
 
+import signal
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -28,19 +29,22 @@ from typing import TYPE_CHECKING, Any
 from hydra.core.utils import JobReturn, JobStatus
 from hydra.plugins.launcher import Launcher
 
+from iterun.core.progress import RunStarted
 from iterun.launch import device, home, jobs
-from iterun.launch.checks import check_all
+from iterun.launch.checks import check
 from iterun.launch.held import Held
 from iterun.launch.sweep import Asked
 from iterun.launch.task import Task
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from hydra.types import HydraContext, TaskFunction
     from omegaconf import DictConfig
 
+    from iterun.core.progress import Event
     from iterun.launch.account import Account
+    from iterun.launch.checks import Checked
     from iterun.launch.sweep import Sweep
     from iterun.store.sweeps import JobRecord
 
@@ -64,6 +68,7 @@ class Local(Launcher):
     def __init__(self, **settings: Any) -> None:
         self.settings = settings
         self.refuses_all = True
+        self.checked: Checked | None = None
 
     @property
     def account(self) -> Account:
@@ -78,6 +83,19 @@ class Local(Launcher):
         self.task = task_function
         home.remember(self.task.sweep, hydra_context)
 
+    @property
+    def objective(self) -> Mapping[str, Any] | None:
+        """That of all jobs, as far as they were checked."""
+        return self.checked.objective if self.checked else None
+
+    def check(self, asked: Sequence[Asked]) -> None:
+        """Check the configs of all jobs; `launch` doesn't do it again.
+
+        Raises:
+            ConfigError: every fault, and of which jobs it is.
+        """
+        self.checked = check(self.task.sweep, asked)
+
     def launch(
         self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int
     ) -> Sequence[JobReturn]:
@@ -89,11 +107,12 @@ class Local(Launcher):
         """
         asked = [Asked(initial_job_idx + n, tuple(it)) for n, it in enumerate(job_overrides)]
         sweep = self.task.sweep
-        objective = check_all(sweep, asked) if self.refuses_all else None
+        if self.refuses_all and self.checked is None:
+            self.check(asked)
         workers = self.workers(len(asked))
         threads = max(1, device.cores() // workers) if workers > 1 else None
         sweep = replace(sweep, threads=threads)
-        self.account.begin(workers=workers, threads=threads, objective=objective)
+        self.account.begin(workers=workers, threads=threads, objective=self.objective)
         self.account.asked(asked)
         with Held() as held:
             for record in self.each(sweep, asked, held):
@@ -112,10 +131,15 @@ class Local(Launcher):
             if held.caught is not None:
                 return
             self.account.started(job)
-            record = jobs.do(sweep, job, partial(self.account.told, job.number))
+            record = jobs.do(sweep, job, partial(self._heard, job.number, held))
             if record.exit_status > 128:
                 held.note(record.exit_status - 128)
             yield record
+
+    def _heard(self, number: int, held: Held, event: Event) -> None:
+        self.account.told(number, event)
+        if isinstance(event, RunStarted) and held.caught is not None:
+            signal.raise_signal(held.caught)  # it came before the run could hear it
 
 
 def _done(record: JobRecord) -> Done:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from iterun.launch import plugins
 from iterun.launch.account import Account, new_record
 from iterun.launch.git import Look
-from iterun.launch.naming import now, sweep_stamp
+from iterun.launch.naming import new_id, now, sweep_stamp
 from iterun.launch.sweep import Sweep
 from iterun.launch.task import Task
 from iterun.launch.words import repeated_flags
@@ -130,8 +130,10 @@ def _sweep(config: DictConfig, args: Namespace, outputs: Path, words: Sequence[s
     folder = Path(str(config.hydra.sweep.dir)).absolute()
     stamp = sweep_stamp(folder) or now()
     kept["stamp"] = stamp
+    key = str(folder) if sweep_stamp(folder) else f"{folder}@{stamp}-{new_id()}"
+    kept["key"] = key
     return Sweep(
-        id=folder.name, folder=str(folder), stamp=stamp, outputs=str(outputs),
+        id=folder.name, folder=str(folder), stamp=stamp, key=key, outputs=str(outputs),
         cwd=str(Path.cwd()), config_name=args.config_name, config_path=args.config_path,
         config_dir=args.config_dir, hydra=tuple(hydra), flags=tuple(flags), path=tuple(sys.path),
     )  # fmt: skip

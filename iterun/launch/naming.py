@@ -95,7 +95,8 @@ def register_resolvers(outputs: Path) -> None:
         sweep, number = _select(_root_, "hydra.sweep.dir"), _select(_root_, "hydra.job.num")
         started = _OWN_NAME.fullmatch(Path(sweep).name)
         stamp = started.group(1) if started else kept(_root_, "stamp", now)
-        key = sweep if started else f"{sweep}@{stamp}"  # a folder may be used again
+        # A folder that the user names may be used again, for other jobs.
+        key = sweep if started else kept(_root_, "key", lambda: f"{sweep}@{stamp}")
         return kept(_root_, "job", lambda: folder(_root_, stamp, lambda: job_id(key, number)))
 
     for resolver in (run_dir, sweep_dir, job_dir):

@@ -29,6 +29,7 @@ class Sweep:
     id: str
     folder: str  #: outputs/.sweeps/<id>: sweep.json, jobs/, code.patch
     stamp: str  #: when it began, as in the names of its runs
+    key: str  #: what makes the ids of its runs, with their numbers
     outputs: str
     cwd: str  #: where the line was typed; paths in settings are relative to it
     config_name: str = "config"

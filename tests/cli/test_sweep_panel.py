@@ -16,7 +16,9 @@ from iterun.launch.sweep import Asked, Sweep
 from iterun.store.schema import RunRecord
 from iterun.store.sweeps import JobRecord
 
-SWEEP = Sweep(id="20261124-101500-abcdefgh", folder="/o/.sweeps/x", stamp="", outputs="/o", cwd="/")
+SWEEP = Sweep(
+    id="20261124-101500-abcdefgh", folder="/o/.sweeps/x", stamp="", key="", outputs="/o", cwd="/"
+)
 OBJECTIVE: dict[str, Any] = {"metric": "ppl", "goal": "min"}
 RECORD = RunRecord(
     id="3f9a1c2b", system="prune/perp", family="prune", signature="5e1f", seed=1,

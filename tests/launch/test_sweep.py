@@ -10,6 +10,7 @@ from iterun.errors import ConfigError
 from iterun.launch.account import SweepError
 from iterun.launch.events import JobStarted
 from iterun.launch.naming import job_id
+from iterun.store import sweeps
 from iterun.store.reader import RunView
 
 
@@ -102,3 +103,65 @@ def test_a_sweep_ends_with_an_interrupted_job(line: Any) -> None:
     assert line("-m", "task=mine/count", "task.mode=up,down", "task.words=[stop]") == 130
 
     assert [RunView(run).state for run in line.runs] == ["interrupted"]
+
+
+def test_all_batches_are_checked_before_the_first(line: Any) -> None:
+    with pytest.raises(ConfigError, match=r"task\.to=0 .* \(job 3 of 4\)"):
+        line("-m", "task=mine/count", "task.to=1,2,3,0", "hydra.sweeper.max_batch_size=2")
+
+    assert line.nothing_left
+
+
+@pytest.mark.parametrize("plugin", ["hydra/launcher=basic", "hydra/sweeper=basic"])
+def test_hydras_own_plugins_go_on_working(plugin: str, line: Any) -> None:
+    asked = ["-m", "task=mine/count", "task.fail_at=null,2", "seed=1,2", plugin]
+    with pytest.raises(SweepError, match="2 of 4 jobs failed"):
+        line(*asked)
+
+    assert len(line.runs) == 4
+    with pytest.raises(SweepError, match="2 of 4 jobs failed"):
+        line(*asked, "on_existing=skip")
+    assert len(line.runs) == 6
+    assert len(list((line.outputs / "mine" / "count").iterdir())) == 6
+
+
+def test_basic_refuses_a_job_by_itself_and_leaves_nothing_of_it(line: Any) -> None:
+    with pytest.raises(SweepError, match=r"job 1 refused: task\.to=0 is no number to count to"):
+        line("-m", "task=mine/count", "task.to=1,0", "hydra/launcher=basic")
+
+    [run] = line.runs
+    assert [path.name for path in run.parent.iterdir()] == [run.name]
+
+
+def test_callbacks_and_folders_are_hydras_where_a_job_wants_them(line: Any, capsys: Any) -> None:
+    told = "+hydra.callbacks.told={_target_: counting_system.Told}"
+    line("-m", "task=mine/count", "seed=1,2", told, "hydra.job.chdir=true")
+
+    assert capsys.readouterr().out.split() == ["job_start", "job_end"] * 2
+    assert len(line.runs) == 2
+    assert (line.runs[0] / ".hydra" / "hydra.yaml").is_file()
+
+
+def test_a_folder_that_is_used_again_gives_other_runs(line: Any, tmp_path: Path) -> None:
+    for to in (1, 2):
+        line("-m", "task=mine/count", f"task.to={to}", f"hydra.sweep.dir={tmp_path}/mine",
+             "+hydra.job.env_set.NOTED=here")  # fmt: skip
+
+    ids = {RunView(run).id for run in line.runs}
+    assert len(ids) == 2
+    assert {RunView(run).record.sweep["id"] for run in line.runs} == {"mine"}
+
+
+def test_what_was_asked_for_is_kept_as_json(line: Any) -> None:
+    line("-m", "task=mine/count", "seed=1,2")
+
+    [folder] = (line.outputs / ".sweeps").iterdir()
+    record, jobs = sweeps.read(folder), sweeps.jobs(folder)
+    assert record.command[0] == "iterun"
+    assert (record.overrides, record.jobs, record.state) == (
+        ["task=mine/count", "seed=1,2"], 2, "completed",
+    )  # fmt: skip
+    assert [(job.number, job.state, job.objective) for job in jobs] == [
+        (0, "completed", 3.0), (1, "completed", 3.0),
+    ]  # fmt: skip
+    assert not [path for path in folder.rglob("*") if path.suffix in (".pkl", ".pickle")]
