@@ -36,7 +36,8 @@ def show(ended: StudyEnded) -> None:
     out().stream.flush()
     if several:
         screen.line(f"none of these {count(len(shown), 'trial')} is beaten in all metrics")
-    screen.line(Span("repeat the best: ", "accent"), findings.lines[0])
+    which = f"trial {shown[0].number}" if several else "the best"
+    screen.line(Span(f"repeat {which}: ", "accent"), findings.lines[0])
 
 
 def to_json(ended: StudyEnded) -> dict[str, Any]:

@@ -35,6 +35,7 @@ def test_several_metrics_are_shown_as_a_front(search):
 
     assert answer.lines[0].split()[:5] == ["trial", "score", "(min)", "spent", "(max)"]
     assert "is beaten in all metrics" in answer.err
+    assert f"repeat trial {answer.lines[1].split()[0]}: iterun" in answer.err
 
 
 def test_why_trials_failed_is_said_once(search):
