@@ -7,6 +7,8 @@ import struct
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from iterun.analysis.numbers import as_float
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
@@ -39,7 +41,7 @@ class Difference:
         """`size` as a share of the first value."""
         if self.size is None or not self.was or isinstance(self.was, str):
             return None
-        share = self.size / abs(self.was)
+        share = self.size / abs(as_float(self.was))
         return None if math.isnan(share) else share
 
 

@@ -177,7 +177,7 @@ def _yaml(config: dict[str, Any]) -> str:
     dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
     try:
         text = yaml.dump(config, Dumper=dumper, sort_keys=False, allow_unicode=True, width=100)
-    except (yaml.YAMLError, RecursionError) as error:
+    except (yaml.YAMLError, RecursionError, UnicodeEncodeError) as error:  # half a character
         raise StoreError(f"the config can't be shown: {error}") from error
     return _cut(str(text), CONFIG_BYTES)
 
