@@ -42,6 +42,11 @@ class Row:
         self.seed = int(seed)
         self.raw = body  #: JSON, an object with the names of `_BODY`
 
+    @property
+    def place(self) -> str:
+        """The run directory below `outputs`: what tells rows of one folder apart."""
+        return self._where[1]
+
     @cached_property
     def path(self) -> Path:
         """The run directory."""
