@@ -10,17 +10,18 @@ from textual.containers import Horizontal, Vertical
 from textual.screen import Screen
 from textual.widgets import Input
 
-from iterun.cli.console import Part, Span
+from iterun.cli.console import Span
 from iterun.cli.figures import count
-from iterun.cli.ui import changes, details, keys
+from iterun.cli.ui import changes, keys
+from iterun.cli.ui.aside import Aside
 from iterun.cli.ui.choose import Choose
 from iterun.cli.ui.page import ComparePage, HelpPage, PlotPage, RunPage, bindings
 from iterun.cli.ui.painted import Bar
-from iterun.cli.ui.paper import cleaned
 from iterun.cli.ui.prompt import Ask, Question
 from iterun.cli.ui.runs import Sort
+from iterun.cli.ui.status import Status
 from iterun.cli.ui.table import Table
-from iterun.errors import ConfigErrors, IterunError
+from iterun.errors import IterunError
 from iterun.store.schema import RUNNING
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
 
 _EVERY = 2.0  #: seconds between two looks while a run goes on
 _SELDOM = 5  #: as many times less often while none does: others may begin
-_SOON = 0.12  #: seconds until what is typed or moved to is acted upon
+_SOON = 0.12  #: seconds until a filter that is typed is tried
 _WIDE = 120  #: cells from which details stand beside the table
 _LOW = 16  #: rows below which there are none
 _SIDE = 0.34  #: share of the details beside the table
@@ -77,10 +78,13 @@ class Browser(Screen[None]):
         self._first = first
         self._text = text  #: of the filter that holds
         self._trash = changes.Trash(runs.outputs)
-        self._course: tuple[Row, list[float]] | None = None
-        self._soon: dict[str, Timer] = {}
+        self._typing: Timer | None = None
         self._ticks = 0
         self._is_reading = False
+
+    @property
+    def _status(self) -> Status:
+        return self.query_one(Status)
 
     def compose(self) -> ComposeResult:
         """Filter, table, details, what was done, keys."""
@@ -90,10 +94,10 @@ class Browser(Screen[None]):
                 self._text, id="filter", compact=True, select_on_focus=False,
                 placeholder="/ task=prune/perp sparsity>0.5 status=failed tag=best since=2d",
             )  # fmt: skip
-        yield Bar(id="status")
+        yield Status()
         with Vertical(id="middle"):
             yield Table(self.runs)
-            yield Bar(id="details")
+            yield Aside(self.work)
         yield Ask()
         yield Question()
         yield Bar(id="keys")
@@ -110,7 +114,7 @@ class Browser(Screen[None]):
         """Put the details where there is room."""
         width, height = self.size
         is_wide = width >= _WIDE
-        beside, lines = self.query_one("#details", Bar), keys.footer(keys.TABLE, width)
+        beside, lines = self.query_one(Aside), keys.footer(keys.TABLE, width)
         self.query_one("#middle").set_class(is_wide, "-wide")
         least, most = _SIDE_CELLS
         beside.styles.width = min(max(round(width * _SIDE), least), most) if is_wide else "1fr"
@@ -119,7 +123,6 @@ class Browser(Screen[None]):
         below = self.query_one("#keys", Bar)
         below.styles.height = len(lines)
         below.show(lines)
-        self.call_after_refresh(self._tell_row)
 
     # -- the filter -----------------------------------------------------------------------------
 
@@ -130,7 +133,8 @@ class Browser(Screen[None]):
     def on_input_changed(self, event: Input.Changed) -> None:
         """Try the filter as far as it is typed."""
         if event.input.id == "filter" and event.value != self._text:
-            self._later("filter", lambda: self._filter(event.value))
+            self._stop_typing()
+            self._typing = self.set_timer(_SOON, lambda: self._filter(event.value))
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         """The filter is typed."""
@@ -143,7 +147,7 @@ class Browser(Screen[None]):
         if line.has_focus:
             line.value = self._text
             self.query_one(Table).focus()
-            self._tell_counts()
+            self._status.counts(self.runs)
 
     def key_down(self) -> None:
         """From the filter to the table."""
@@ -152,15 +156,20 @@ class Browser(Screen[None]):
 
     def _filter(self, text: str) -> bool:
         """Show what fits; a fault is told, and all stays as it was."""
-        self._stop("filter")
+        self._stop_typing()
         try:
             self.runs.filter(text)
         except IterunError as error:
-            self._fault(error)
+            self._status.fault(error)
             return False
         self._text = text
         self._show()
         return True
+
+    def _stop_typing(self) -> None:
+        if self._typing is not None:
+            self._typing.stop()
+            self._typing = None
 
     # -- marks, order ---------------------------------------------------------------------------
 
@@ -170,7 +179,7 @@ class Browser(Screen[None]):
         if row := table.row:
             (self.runs.unmark if self.runs.is_marked(row) else self.runs.mark)([row])
             table.action_move(1)
-            self._tell_counts()
+            self._status.counts(self.runs)
 
     def action_mark_all(self) -> None:
         """Mark all that are shown."""
@@ -205,11 +214,11 @@ class Browser(Screen[None]):
     def _sort(self, sort: Sort) -> None:
         self.runs.sort_by(sort)
         self.query_one(Table).show(to_top=True)
-        self._tell_counts()
+        self._status.counts(self.runs)
 
     def _marks_changed(self) -> None:
         self.query_one(Table).refresh()
-        self._tell_counts()
+        self._status.counts(self.runs)
 
     # -- pages ----------------------------------------------------------------------------------
 
@@ -256,7 +265,7 @@ class Browser(Screen[None]):
             try:
                 before = changes.note_of(row)
             except IterunError as error:
-                self._fault(error)
+                self._status.fault(error)
                 return
             self._ask(
                 f"note on {row.id}:", before,
@@ -277,7 +286,7 @@ class Browser(Screen[None]):
             if yes:
                 self._change(lambda: self._trash.move(rows))
             else:
-                self._say("nothing was done")
+                self._status.say("nothing was done")
 
         self.query_one(Question).ask(f"move {_named(rows)}{aside} to the trash", answer)
 
@@ -291,12 +300,12 @@ class Browser(Screen[None]):
             try:
                 line = changes.line_of(row)
             except IterunError as error:
-                self._fault(error)
+                self._status.fault(error)
                 return
             if line.isprintable():
                 self.app.copy_to_clipboard(line)
             copied = "copied: " if line.isprintable() else "not copied, it isn't plain text: "
-            self._say(Span(copied, "good"), line)
+            self._status.say(Span(copied, "good"), line)
 
     def action_reread(self) -> None:
         """Look at the folder now."""
@@ -315,7 +324,7 @@ class Browser(Screen[None]):
             try:
                 said = await self.work.off(change)
             except (IterunError, OSError) as error:
-                self._fault(error)
+                self._status.fault(error)
                 return
             self._read(said)
 
@@ -334,14 +343,14 @@ class Browser(Screen[None]):
             try:
                 rows = await self.work.off(self.runs.read)
             except (IterunError, OSError) as error:
-                self._fault(error)
+                self._status.fault(error)
                 return
             finally:
                 self._is_reading = False
             if self.runs.take(rows):
                 self._show(is_again=True)
             if said:
-                self._say(said)
+                self._status.say(said)
 
         self.run_worker(read(), group="read")
 
@@ -352,83 +361,17 @@ class Browser(Screen[None]):
         table = self.query_one(Table)
         table.empty = self._why_none()
         table.show()
-        if not is_again or not self._is_said:
-            self._tell_counts()
+        if not is_again or not self._status.is_said:
+            self._status.counts(self.runs)
 
     def _why_none(self) -> str:
         if self.runs.all:
             return f"none of {count(len(self.runs.all), 'run')} fits"
         return f"no runs below {self.runs.outputs} yet; iterun task=prune makes one"
 
-    _is_said = False  #: whether the status line holds what was done
-
-    def _tell_counts(self) -> None:
-        runs = self.runs
-        shown, total = len(runs.shown), len(runs.all)
-        parts: list[Part] = [f"{shown:,} of {total:,} runs" if shown != total
-                             else f"{total:,} run{'s' * (total != 1)}"]  # fmt: skip
-        parts += [Span(f", {runs.sort.label}", "dim")]
-        if runs.n_marked:
-            hidden = f", {n} of them not shown" if (n := runs.n_hidden()) else ""
-            parts.append(Span(f"   ● {runs.n_marked:,} marked{hidden}", "warn"))
-        if runs.problems:
-            parts.append(Span(f"   {runs.problems} can't be read: iterun doctor --runs", "bad"))
-        self._is_said = False
-        self.query_one("#status", Bar).show([cleaned(*parts)])
-
-    def _say(self, *parts: Part) -> None:
-        self._is_said = True
-        self.query_one("#status", Bar).show([cleaned(*parts)])
-
-    def _fault(self, error: IterunError | OSError) -> None:
-        first = error.errors[0] if isinstance(error, ConfigErrors) else error
-        if isinstance(first, IterunError):
-            hint = f"  {first.hint}" if first.hint else ""
-            self._say(Span(first.message, "bad"), Span(hint, "accent"))
-        else:
-            self._say(Span(str(first), "bad"))
-
-    # -- details --------------------------------------------------------------------------------
-
     def on_table_moved(self) -> None:
-        """Tell of the run under the cursor; of its course when the cursor rests."""
-        self._tell_row()
-        self._later("course", self._read_course)
-
-    def _read_course(self) -> None:
-        self._stop("course")
-        row = self.query_one(Table).row
-        if row is None or (self._course and self._course[0] is row):
-            return
-
-        async def read() -> None:
-            try:
-                self._course = row, await self.work.off(lambda: details.course(row))
-            except (IterunError, OSError):
-                self._course = row, []  # the page of the run tells what is wrong
-            self._tell_row()
-
-        self.run_worker(read(), exclusive=True, group="course")
-
-    def _tell_row(self) -> None:
-        bar, row = self.query_one("#details", Bar), self.query_one(Table).row
-        width = bar.content_size.width
-        if row is None or width <= 0:
-            bar.show([])
-            return
-        drawn = self._course[1] if self._course and self._course[0] is row else None
-        bar.show(details.lines(row, width, drawn))
-
-    # -- timers ---------------------------------------------------------------------------------
-
-    def _later(self, name: str, act: Callable[[], object]) -> None:
-        """Act when nothing of the kind happens for a moment."""
-        self._stop(name)
-        self._soon[name] = self.set_timer(_SOON, act)
-
-    def _stop(self, name: str) -> None:
-        if timer := self._soon.pop(name, None):
-            timer.stop()
+        """Tell of the run under the cursor."""
+        self.query_one(Aside).tell(self.query_one(Table).row)
 
 
 def _named(rows: Sequence[Row]) -> str:

@@ -102,7 +102,18 @@ class Listing:
             else:
                 spans += [Span(text, style), Span(blanks)]
             spans.append(Span(_GAP))
-        return [span for span in spans if span.text]
+        return _joined(spans)
+
+
+def _joined(spans: Sequence[Span]) -> Line:
+    """Fewer spans: each costs time to draw."""
+    joined: Line = []
+    for span in spans:
+        if joined and joined[-1].style == span.style:
+            joined[-1] = Span(joined[-1].text + span.text, span.style)
+        elif span.text:
+            joined.append(span)
+    return joined
 
 
 def _column(field: Field, rows: Sequence[Row]) -> Column:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
+import os
 import shlex
 from typing import TYPE_CHECKING, NamedTuple
 
 from iterun.errors import ConfigError
-from iterun.store import filters
+from iterun.store import database, filters
 from iterun.store.bodies import read_bodies
 from iterun.store.index import Index
 from iterun.store.rows import MISSING
@@ -51,21 +53,26 @@ class Runs:
         self.sort = Sort()
         self.problems = 0  #: run directories that can't be read
         self._index = Index(outputs)
+        self._stamp: tuple[int, int] | None = None  #: of the index when it was read
         self._where: Filter | None = None
-        self._marked: set[Path] = set()
+        self._marked: set[str] = set()  #: places
 
     def read(self) -> list[Row]:
         """All runs as they stand now; always to be called in one and the same thread.
 
         Rows of runs that have ended and did not change are the same objects as before.
         """
-        known = {row.path: row for row in self.all if row.state != RUNNING}
+        known = {row.place: row for row in self.all}
         was = gc.isenabled()
         gc.disable()  # with 10,000 runs in memory it takes 0.1 s, for nothing
         try:
             self._index.refresh()
+            stamp = _stamp(self.outputs)
+            if stamp is not None and stamp == self._stamp and not self.is_running:
+                return self.all
+            self._stamp = stamp
             found = self._index.rows()
-            rows = [_same(row, known.get(row.path)) for row in found]
+            rows = [_same(row, known.get(row.place)) for row in found]
             read_bodies([row for row in rows if "body" not in vars(row)])
             self.problems = len(self._index.problems)
         finally:
@@ -81,7 +88,7 @@ class Runs:
         if changed:
             self.all = rows
             gc.freeze()  # rows stay: the collector need not look at them at each key
-            self._marked &= {row.path for row in rows}
+            self._marked &= {row.place for row in rows}
             self._select()
         return changed
 
@@ -138,7 +145,7 @@ class Runs:
         """The marked runs, those that the filter hides at the end."""
         if not self._marked:
             return []
-        found = {row.path: row for row in (*self.shown, *self.all) if row.path in self._marked}
+        found = {row.place: row for row in (*self.shown, *self.all) if row.place in self._marked}
         return list(found.values())
 
     @property
@@ -148,23 +155,23 @@ class Runs:
 
     def n_hidden(self) -> int:
         """How many of the marked ones the filter hides."""
-        return len(self._marked - {row.path for row in self.shown}) if self._marked else 0
+        return len(self._marked - {row.place for row in self.shown}) if self._marked else 0
 
     def is_marked(self, row: Row) -> bool:
         """Whether it is marked."""
-        return row.path in self._marked
+        return row.place in self._marked
 
     def mark(self, rows: Sequence[Row]) -> None:
         """Mark all of these."""
-        self._marked |= {row.path for row in rows}
+        self._marked |= {row.place for row in rows}
 
     def unmark(self, rows: Sequence[Row] | None = None) -> None:
         """Take the marks of these away; None: of all."""
-        self._marked -= self._marked if rows is None else {row.path for row in rows}
+        self._marked -= self._marked if rows is None else {row.place for row in rows}
 
-    def position(self, path: Path) -> int | None:
+    def position(self, place: str) -> int | None:
         """Where a run stands among those shown."""
-        return next((k for k, row in enumerate(self.shown) if row.path == path), None)
+        return next((k for k, row in enumerate(self.shown) if row.place == place), None)
 
     def _select(self) -> None:
         rows = [row for row in self.all if self._where is None or self._where(row)]
@@ -174,6 +181,15 @@ class Runs:
             return
         found = [None if (x := row.get(key)) is MISSING else x for row in rows]
         self.shown = [rows[k] for k in filters.order(found, descending=descending)]
+
+
+def _stamp(outputs: Path) -> tuple[int, int] | None:
+    """Time and size of the index's file: the same if no run changed. None: there is no file."""
+    for place in database.places(outputs):
+        with contextlib.suppress(OSError):
+            found = os.stat(place)
+            return found.st_mtime_ns, found.st_size
+    return None
 
 
 def _same(new: Row, old: Row | None) -> Row:

@@ -15,6 +15,8 @@ from iterun.store import filters, paths
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+_SWITCH = 0.001  #: seconds that the other thread may keep a key waiting at a time
+
 
 def show(words: Sequence[str], *, outputs: str | None) -> int:
     """Show the screen until it is left; the exit status.
@@ -42,6 +44,7 @@ def show(words: Sequence[str], *, outputs: str | None) -> int:
         raise UnavailableError(
             f"ui needs textual: {error}", hint='pip install "iterun[ui]"'
         ) from error
+    sys.setswitchinterval(_SWITCH)
     try:
         ui = Ui(runs, work, first, shlex.join(words))
         ui.run()

@@ -6,7 +6,7 @@ import time
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.binding import Binding, BindingType
-from textual.geometry import Size
+from textual.geometry import Region, Size
 from textual.message import Message
 from textual.scroll_view import ScrollView
 
@@ -15,8 +15,6 @@ from iterun.cli.ui.listing import Listing
 from iterun.cli.ui.painted import AWAY, CURSOR, strip
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from textual import events
     from textual.strip import Strip
 
@@ -60,7 +58,7 @@ class Table(ScrollView, can_focus=True):
         self.runs = runs
         self.cursor = 0
         self.empty = ""  #: said where there are no rows
-        self._at: Path | None = None  #: the run under the cursor
+        self._at: str | None = None  #: the run under the cursor
         self._listing = Listing([], runs.sort, time.time)
 
     @property
@@ -79,7 +77,7 @@ class Table(ScrollView, can_focus=True):
         self._listing.fit(self._room)
         self.virtual_size = Size(0, len(self.runs.shown) + 1)
         found = None if to_top or self._at is None else self.runs.position(self._at)
-        self._go(0 if to_top else self.cursor if found is None else found)
+        self._go(0 if to_top else self.cursor if found is None else found, all_rows=True)
 
     def action_move(self, by: int) -> None:
         """Move the cursor by so many runs."""
@@ -96,7 +94,7 @@ class Table(ScrollView, can_focus=True):
     def on_resize(self) -> None:
         """Choose the columns that fit."""
         self._listing.fit(self._room)
-        self._go(self.cursor)
+        self._go(self.cursor, all_rows=True)
 
     def on_click(self, event: events.Click) -> None:
         """A run, or the head of a column."""
@@ -124,15 +122,18 @@ class Table(ScrollView, can_focus=True):
     def _room(self) -> int:
         return max(self.size.width - len(_NO_MARK), 10)
 
-    def _go(self, k: int) -> None:
-        n = len(self.runs.shown)
+    def _go(self, k: int, *, all_rows: bool = False) -> None:
+        n, before = len(self.runs.shown), self.cursor
         self.cursor = min(max(k, 0), max(n - 1, 0))
-        row = self.row
-        self._at = row.path if row else None
+        self._at = row.place if (row := self.row) else None
         top, height = round(self.scroll_offset.y), max(self.size.height - 1, 1)
         if self.cursor < top:
             self.scroll_to(y=self.cursor, animate=False, force=True)
         elif self.cursor >= top + height:
             self.scroll_to(y=self.cursor - height + 1, animate=False, force=True)
-        self.refresh()
+        elif not all_rows:
+            for row_y in {before - top + 1, self.cursor - top + 1}:
+                self.refresh(Region(0, row_y, self.size.width, 1))
+        if all_rows:
+            self.refresh()
         self.post_message(self.Moved())
