@@ -103,10 +103,15 @@ def slurm(*words: str) -> str:
     return subprocess.run(words, capture_output=True, text=True, check=True, timeout=60).stdout
 
 
-def element(number: int) -> str:
-    """The job of SLURM's that does a job of the one sweep there is."""
-    pairs = [line.split() for line in slurm("squeue", "-h", "-r", "-o", "%K %A").splitlines()]
-    return dict(pairs)[str(number)]
+def element(number: int, form: str = "%F_%K") -> str:
+    """What does a job of the one sweep there is, as SLURM names it."""
+    said = slurm("squeue", "--noheader", "--array", f"--format=%K {form}")
+    return dict(line.split() for line in said.splitlines())[str(number)]
+
+
+def warn(number: int) -> None:
+    """Send what comes before the time is over, once: to an element of an array it is repeated."""
+    slurm("scancel", "--signal=USR2", element(number, "%A"))
 
 
 @pytest.fixture
@@ -139,7 +144,7 @@ def test_the_warning_before_the_time_is_over_makes_a_job_go_on_later(
     asked = ["seed=1,2", "task.to=20", "task.seconds=0.2"]
     sweep = typed.begin(*SWEEP, *asked)
     until(typed.reached(0, 3))
-    slurm("scancel", "--signal=USR2", element(0))
+    warn(0)
 
     assert typed.end(sweep)[0] == 0
     assert [typed.run(n).status.attempt for n in (0, 1)] == [2, 1]
@@ -153,7 +158,7 @@ def test_the_warning_before_the_time_is_over_makes_a_job_go_on_later(
 def test_a_job_goes_back_into_the_queue_only_so_often(typed: Typed) -> None:
     sweep = typed.begin(*SWEEP, "seed=1", "task.to=200", "hydra.launcher.max_num_timeout=0")
     until(typed.reached(0, 1))
-    slurm("scancel", "--signal=USR2", element(0))
+    warn(0)
 
     status, said = typed.end(sweep)
     assert (status, typed.states()) == (1, ["interrupted"])
@@ -185,6 +190,7 @@ def test_a_job_that_fails_or_is_cancelled_in_the_queue_is_in_the_account(typed: 
     states = [job.state for job in sweeps.jobs(typed.folder)]
     assert (status, states) == (1, ["failed", "failed", "completed", "interrupted"])
     assert "ValueError: lost count" in said
+    assert "was cancelled before it began" in said
 
 
 def test_ctrl_c_leaves_jobs_on_the_cluster_and_the_line_finds_them_again(typed: Typed) -> None:

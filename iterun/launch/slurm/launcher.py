@@ -14,13 +14,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from iterun.errors import ConfigError, UnavailableError
+from iterun.launch.afar import done_before, forget
 from iterun.launch.launcher import Local
 from iterun.launch.search.events import StudyRemark
 from iterun.launch.slurm import batch
 from iterun.launch.slurm.queue import largest_array
 from iterun.launch.slurm.waiting import Waiting
-from iterun.launch.unfinished import done_before
-from iterun.store import sweeps
 from iterun.store.schema import RUNNING
 from iterun.store.sweeps import SUBMITTED, JobRecord
 
@@ -113,9 +112,7 @@ class Slurm(Local):
         most = largest_array() if jobs else 1
         for k in range(0, len(jobs), most):
             some = jobs[k : k + most]
-            for job in some:  # what an attempt before this one left is no answer any more
-                record = JobRecord(number=job.number, overrides=list(job.overrides))
-                sweeps.write_job(Path(sweep.folder), record)
+            forget(Path(sweep.folder), some)
             found = batch.submit(sweep, some, self.settings)
             self._say(f"{_jobs(len(some))} submitted: SLURM's array {found.array}")
             yield found

@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import logging
-import os
 import threading
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from iterun.errors import StoreError
-from iterun.launch.follow import Follow
+from iterun.launch.afar import Afar, last_record, state_of
 from iterun.launch.slurm import batch, queue
 from iterun.store import sweeps
-from iterun.store.reader import RunView
 from iterun.store.schema import INTERRUPTED, RUNNING
 from iterun.store.sweeps import WAITING, JobRecord
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
 
     from iterun.launch.account import Account
     from iterun.launch.held import Held
@@ -47,13 +44,10 @@ class Waiting:
         self, folder: Path, account: Account, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self._folder = folder
-        self._account = account
         self._clock = clock
         self._jobs: dict[int, Asked] = {}
         self._elements: dict[int, str] = {}  # by the job's number, as SLURM names it
-        self._files = _Files(folder / sweeps.JOBS)
-        self._follow = Follow(folder, account.told)
-        self._begun: set[int] = set()
+        self._afar = Afar(folder, account)
         self._gone: dict[int, float] = {}  # since when the queue doesn't have it
         self._question = _Question(clock)
 
@@ -99,23 +93,11 @@ class Waiting:
             if self._clock() - looked < _FILES:
                 continue
             looked = self._clock()
-            for number in self._files.changed():
-                yield from self._read(number)
-            self._follow.look()
+            for record in self._afar.look(self._jobs):
+                # One that is interrupted may be queued again: the queue says whether it is.
+                if record.note == "alive" or record.state not in (RUNNING, INTERRUPTED):
+                    yield self._ended(record)
             yield from self._asked()
-
-    def _read(self, number: int) -> Iterator[JobRecord]:
-        """Take in what a job wrote."""
-        record = sweeps.read_job(self._folder, number)
-        if record is None or number not in self._jobs or record.state == WAITING:
-            return
-        if number not in self._begun:
-            self._begun.add(number)
-            self._account.started(self._jobs[number])
-            self._follow.begin(number)
-        # One that is interrupted may be queued again: the queue says whether it is.
-        if record.note == "alive" or record.state not in (RUNNING, INTERRUPTED):
-            yield self._ended(record)
 
     def _asked(self) -> Iterator[JobRecord]:
         """Ask the controller, if it is time to, which jobs have left the queue."""
@@ -132,62 +114,29 @@ class Waiting:
             self._question.soon()
 
     def _ended(self, record: JobRecord) -> JobRecord:
-        self._follow.end(record.number)
+        self._afar.end(record.number)
         del self._jobs[record.number]
         return record
 
     def _last(self, number: int) -> JobRecord:
         """The record of a job that SLURM has no more: as it wrote it, or as its run shows."""
         job, element = self._jobs[number], self._elements[number]
-        record = sweeps.read_job(self._folder, number)
-        if record is None:
-            record = JobRecord(number=number, overrides=list(job.overrides))
+        record = last_record(self._folder, job)
         if record.state not in (WAITING, RUNNING):
             return record
-        said = queue.last_words(element) or "nobody knows how"
+        said = queue.last_words(element)
         printed = self._folder / batch.FOLDER / f"{element}.log"
         record.state, record.exit_status = "lost", 1
-        if record.directory is None and "CANCELLED" in said:
-            record.state = INTERRUPTED
-        record.error = f"SLURM's job {element} ended without a word: {said}"
+        record.error = f"SLURM's job {element} ended without a word: {said or 'nobody knows how'}"
         if printed.is_file():
             record.error += f"; what it printed: {printed}"
-        if _is_interrupted(record):
+        elif record.directory is None and said.partition(",")[0] in ("", "CANCELLED"):
+            record.state, record.exit_status = INTERRUPTED, 143
+            record.error = f"SLURM's job {element} was cancelled before it began"
+        if state_of(record) == INTERRUPTED:  # it left in order
             record.state, record.exit_status, record.error = INTERRUPTED, 143, None
         sweeps.write_job(self._folder, record)
         return record
-
-
-def _is_interrupted(record: JobRecord) -> bool:
-    """Whether the run left in order."""
-    if record.directory is None:
-        return False
-    try:
-        return RunView(Path(record.directory)).state == INTERRUPTED
-    except StoreError:
-        return False
-
-
-class _Files:
-    """Which of the jobs' files are new since the last look."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._seen: dict[str, int] = {}
-
-    def changed(self) -> list[int]:
-        """The numbers of jobs that have written something."""
-        found = []
-        with os.scandir(self._folder) as entries:
-            for entry in entries:
-                name, _, kind = entry.name.partition(".")
-                if kind != "json" or not name.isdecimal():
-                    continue
-                at = entry.stat().st_mtime_ns
-                if self._seen.get(name) != at:
-                    self._seen[name] = at
-                    found.append(int(name))
-        return sorted(found)
 
 
 class _Question:
