@@ -35,7 +35,7 @@ def disk_error(error: OSError, path: Path) -> OSError | DiskError:
         )
     if error.errno == errno.ELOOP:
         return DiskError(f"{path} is a link", hint="iterun writes through no link: remove it")
-    if error.errno == errno.ENXIO:
+    if error.errno in (errno.ENXIO, errno.EISDIR):
         return DiskError(f"{path} is no regular file", hint="remove it")
     if error.errno == errno.EIO:
         return DiskError(f"{path} can't be written: the disk reports an error", hint="check it")

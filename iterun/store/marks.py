@@ -65,12 +65,10 @@ def read(directory: Path) -> Marks:
 
 def of(view: RunView) -> Marks:
     """As `read`, of a run that is looked at."""
+    if not view.has(paths.MARKS):
+        return Marks()
     try:
         return _marks(view.decoded(paths.MARKS))
-    except StoreError as error:
-        if isinstance(error.__cause__, FileNotFoundError):
-            return Marks()
-        raise
     except ValueError as error:
         raise view.unreadable(paths.MARKS, str(error)) from error
 

@@ -162,6 +162,10 @@ class RunView:
         except ValueError as error:
             raise self.unreadable(name, str(error)) from error
 
+    def has(self, name: str) -> bool:
+        """Whether something of this name stands in the directory, be it readable or not."""
+        return os.path.lexists(f"{self._prefix}{name}")
+
     def decoded(self, name: str) -> Any:
         """What a JSON file of the directory itself holds; its cause tells if there is none."""
         fd, size = self._open(name, LARGEST_FILE)

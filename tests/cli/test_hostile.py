@@ -14,6 +14,8 @@ from typing import Any
 
 import pytest
 
+from iterun.store import trees
+
 sys.path.append(str(Path(__file__).parents[1] / "store"))
 from hostile import HARMS, sound
 
@@ -106,9 +108,15 @@ def type_all(iterun: Any, lines: tuple[str, ...], run: Path, other: Path) -> Non
 
 
 @pytest.fixture
-def spoiled(tmp_path: Path, outside: Path, request: Any) -> tuple[Path, Path]:
+def outputs(tmp_path: Path) -> Iterator[Path]:
+    """Removed in the end, since pytest itself can't remove folders that deep."""
+    yield tmp_path / "outputs"
+    trees.remove(tmp_path / "outputs")
+
+
+@pytest.fixture
+def spoiled(outputs: Path, outside: Path, request: Any) -> tuple[Path, Path]:
     """A run with the harm that the test names, and a sound one."""
-    outputs = tmp_path / "outputs"
     other = sound(outputs, "bbbb0002", seed=2)
     run = sound(outputs)
     HARMS[request.param](run, outside)
@@ -155,9 +163,9 @@ def begun(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def copied(begun: Path, tmp_path: Path) -> Path:
+def copied(begun: Path, outputs: Path) -> Path:
     """A copy of it to spoil."""
-    run = tmp_path / "outputs" / "mine" / "count" / begun.name
+    run = outputs / "mine" / "count" / begun.name
     shutil.copytree(begun, run, symlinks=True)
     return run
 

@@ -7,6 +7,7 @@ stay as it is; it returns nothing. Everything here is data that a tar file could
 import contextlib
 import json
 import os
+import shutil
 import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -358,6 +359,7 @@ def folders_are_links(run: Path, outside: Path) -> None:
     for name in ("artifacts", "checkpoints"):
         (run / name).rename(run / f"old-{name}")
         (run / name).symlink_to(outside)
+    shutil.rmtree(run / ".hydra", ignore_errors=True)
     (run / ".hydra").symlink_to(outside)
 
 
