@@ -131,16 +131,21 @@ def _remove_abandoned(folder: Path) -> None:
     with os.scandir(folder) as entries:
         names = [e.name for e in entries if e.name.startswith(paths.PART) and e.is_dir()]
     for name in names:
-        part, holder = folder / name, Status(state=INTERRUPTED, heartbeat=time.time())
-        try:
-            holder = Status.from_json(decode(disk.read_small(part / paths.STATUS)))
-        except (OSError, ValueError):  # being made this moment, or not ours
-            with contextlib.suppress(OSError):
-                holder = Status(state=INTERRUPTED, heartbeat=part.lstat().st_mtime)
-        here = holder.boot_id == process.boot_id()
-        now = time.time() if here else time.time() - _ABANDONED
-        if not part.is_symlink() and not process.is_alive(holder, now=now):
-            shutil.rmtree(part, ignore_errors=True)
+        if is_abandoned(folder / name):
+            shutil.rmtree(folder / name, ignore_errors=True)
+
+
+def is_abandoned(part: Path) -> bool:
+    """Whether a run that was to appear never will: its process is gone."""
+    holder = Status(state=INTERRUPTED, heartbeat=time.time())
+    try:
+        holder = Status.from_json(decode(disk.read_small(part / paths.STATUS)))
+    except (OSError, ValueError):  # being made this moment, or not ours
+        with contextlib.suppress(OSError):
+            holder = Status(state=INTERRUPTED, heartbeat=part.lstat().st_mtime)
+    here = holder.boot_id == process.boot_id()
+    now = time.time() if here else time.time() - _ABANDONED
+    return not part.is_symlink() and not process.is_alive(holder, now=now)
 
 
 def _copy_checkpoint(source: Path, k: int, target: Path) -> None:

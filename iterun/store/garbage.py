@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from iterun.errors import StoreError
-from iterun.store import checkpoint, claim, disk, paths, process, trash, trees
+from iterun.store import checkpoint, claim, copy, disk, paths, process, trash, trees
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -118,6 +118,9 @@ def of_folder(
         with contextlib.suppress(OSError):
             if now - os.lstat(path).st_mtime > process.STALE and claim.is_left(path):
                 yield Piece("leftovers", path, trees.size(path))
+    for path in _half_made(outputs):
+        if copy.is_abandoned(path):
+            yield Piece("leftovers", path, trees.size(path))
     removed = trash.listed(outputs)
     used = {*sweeps, *(sweep for one in removed if (sweep := one.record.sweep))}
     for path in _folders(outputs / paths.SWEEPS):
@@ -127,6 +130,13 @@ def of_folder(
     for path in _folders(outputs / paths.TRASH):
         if path not in known and _is_bare(path, now):
             yield Piece("leftovers", path, trees.size(path))
+
+
+def _half_made(outputs: Path) -> Iterator[Path]:
+    """Folders of forks that were to appear as runs, beside the runs of their system."""
+    for family in _folders(outputs):
+        for system in _folders(family) if not family.name.startswith(".") else ():
+            yield from (path for path in _folders(system) if path.name.startswith(paths.PART))
 
 
 def _came_to_nothing(path: Path, used: Collection[str], now: float) -> bool:

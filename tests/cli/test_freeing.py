@@ -185,6 +185,18 @@ def test_a_folder_that_never_became_a_run_goes_and_a_foreign_one_stays(
     assert (place / "foreign" / "thesis.tex").exists()
 
 
+def test_a_fork_that_was_killed_while_it_was_made_goes(iterun: Any, run: Any) -> None:
+    run(keep={**KEEP, "last": None})
+    iterun("gc")
+    part = run("bbbb").with_name(".part-7-20261124-101500-cccc")
+    part.mkdir()
+    (part / "status.json").write_text('{"state":"interrupted","pid":9,"heartbeat":1.0}')
+
+    assert freed(iterun("gc", "aaaa", "--json")) == {}
+    assert freed(iterun("gc", "--json"))["leftovers"]["count"] == 1
+    assert not part.exists()
+
+
 @pytest.mark.parametrize("word", ["checkpoint.lst=1", "checkpoint.last=0", "checkpoint.last=a"])
 def test_a_setting_that_keeps_nothing_is_refused(iterun: Any, run: Any, word: str) -> None:
     run()
