@@ -113,7 +113,8 @@ def _paired(
     entries: Sequence[Entry], measured: Measured, of: Sequence[int | None]
 ) -> list[Paired | None]:
     """Over the seeds that both have."""
-    flat: list[float] = []
+    own: list[float] = []
+    other: list[float] = []
     group: list[int] = []
     seeds = {k: _by_seed(entries, measured, k) for k in {j for j in of if j is not None}}
     for k, base in enumerate(of):
@@ -122,9 +123,10 @@ def _paired(
         theirs = seeds[base]
         for seed, value in _by_seed(entries, measured, k).items():
             if seed in theirs:
-                flat.append(value - theirs[seed])
+                own.append(value)
+                other.append(theirs[seed])
                 group.append(k)
-    found = stats.paired_groups(flat, group, len(of))
+    found = stats.paired_groups(own, other, group, len(of))
     return [result if result.n else None for result in found]
 
 

@@ -30,6 +30,7 @@ POWER = 0.8
 _CHUNK = 1 << 22  #: numbers held at once
 _FEW = 64  #: values of a group that are resampled by a table of ways to draw them
 _EXACT_UP_TO = 10_000  #: seeds; beyond it Student's t is the normal distribution
+_ROUNDING = 4 * float(np.finfo(np.float64).eps)  #: of a difference, in shares of its values
 _LARGEST_EFFECT = 50.0  #: standard deviations; two seeds show any larger one
 
 
@@ -125,24 +126,26 @@ def paired(a: Sequence[float] | Floats, b: Sequence[float] | Floats) -> Paired:
         a: one value a seed.
         b: of the same seeds in the same order.
     """
-    with np.errstate(all="ignore"):
-        differences = np.asarray(a, float) - np.asarray(b, float)
-    return paired_groups(differences, np.zeros(len(differences), np.intp), 1)[0]
+    return paired_groups(a, b, np.zeros(len(a), np.intp), 1)[0]
 
 
-def paired_groups(differences: ArrayLike, group: ArrayLike, n_groups: int) -> list[Paired]:
-    """As `paired`, of each group of differences a - b.
+def paired_groups(a: ArrayLike, b: ArrayLike, group: ArrayLike, n_groups: int) -> list[Paired]:
+    """As `paired`, of each group of pairs.
 
     Args:
-        differences: all groups' differences; (n,).
-        group: the group of each one; (n,).
+        a: all groups' first values; (n,).
+        b: the values that they are held against; (n,).
+        group: the group of each pair; (n,).
         n_groups: how many groups there are; some may be empty.
     """
     found = [Paired(0, float("nan"), float("nan"), float("nan"), None, None)] * n_groups
     sizes = np.bincount(np.asarray(group, np.intp), minlength=n_groups).astype(np.intp)
     with np.errstate(all="ignore"):
-        for groups, rows in _by_size(differences, group, sizes):
-            for k, result in zip(groups, _t_tests(rows), strict=True):
+        first, second = np.asarray(a, np.float64), np.asarray(b, np.float64)
+        rounding = _ROUNDING * np.maximum(np.abs(first), np.abs(second))
+        parts = (_by_size(values, group, sizes) for values in (first - second, rounding))
+        for (groups, rows), (_, roundings) in zip(*parts, strict=True):
+            for k, result in zip(groups, _t_tests(rows, roundings.max(axis=1)), strict=True):
                 found[k] = result
     return found
 
@@ -243,8 +246,14 @@ def _quantile(ordered: Floats, reached: Ints, q: float) -> Floats:
     return found
 
 
-def _t_tests(rows: Floats) -> list[Paired]:
-    """Of groups with equally many differences; (groups, pairs)."""
+def _t_tests(rows: Floats, rounding: Floats) -> list[Paired]:
+    """Of groups with equally many differences.
+
+    Args:
+        rows: the differences; (groups, pairs).
+        rounding: how far they may be off, as differences of floats; (groups,). No wider spread is
+            none: (k + 1) / 360 - k / 360 is not quite the same for every k.
+    """
     n = rows.shape[1]
     means = _means(rows)
     low = high = p = np.full(len(rows), np.nan)
@@ -253,6 +262,7 @@ def _t_tests(rows: Floats) -> list[Paired]:
         from scipy.special import stdtr, stdtrit
 
         error = np.sqrt(_means((rows - means[:, None]) ** 2) / (n - 1))  # of the mean
+        error[np.abs(rows - means[:, None]).max(axis=1) <= rounding] = 0.0
         p = 2 * stdtr(n - 1, -np.abs(means / error))
         half = float(stdtrit(n - 1, (1 + LEVEL) / 2)) * error
         low, high = means - half, means + half

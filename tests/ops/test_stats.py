@@ -132,7 +132,9 @@ def test_a_paired_test_agrees_with_scipy() -> None:
 @given(GROUPS)
 @settings(deadline=None, max_examples=40)
 def test_many_paired_tests_at_once_are_the_same_as_one_by_one(groups: list[list[float]]) -> None:
-    found = stats.paired_groups(*flat(groups), len(groups))
+    values, group = flat(groups)
+
+    found = stats.paired_groups(values, [0.0] * len(values), group, len(groups))
 
     alone = [stats.paired(group, [0.0] * len(group)) for group in groups]
     assert repr(found) == repr(alone)
@@ -144,6 +146,23 @@ def test_without_spread_there_is_no_test(values: list[float]) -> None:
 
     assert found.p is None
     assert found.needed is None
+
+
+def test_rounding_is_no_spread() -> None:
+    """One answer more of 360 at every seed: as floats the differences are not quite the same."""
+    right = np.random.default_rng(0).integers(200, 350, size=(500, 3))
+
+    found = [stats.paired((k + 1) / 360, k / 360) for k in right]
+
+    assert {test.p for test in found} == {None}
+    assert all(test.low == test.difference == test.high for test in found)
+
+
+def test_a_spread_far_above_rounding_is_one() -> None:
+    found = stats.paired([1.0, 1.0 + 1e-12, 1.0 - 1e-12], [0.0, 0.0, 0.0])
+
+    assert found.p is not None
+    assert found.p < 1e-20
 
 
 @pytest.mark.parametrize(
