@@ -4,10 +4,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from iterun.errors import StoreError
 from iterun.store import columns, paths
 from iterun.store.columns import read_columns
+from iterun.store.lines import IterationFormat
 from iterun.store.reader import RunView
 from iterun.store.schema import RunRecord
 from iterun.store.writer import RunWriter
@@ -48,6 +51,31 @@ def test_numbers_cut_out_of_lines_are_those_that_are_parsed(
     found = read_columns(run, NAMES)
 
     assert repr(found) == repr(columns._parsed(RunView(run).iterations(), NAMES))
+
+
+ODD = ["a", "é", "NaN", "a,", ":1,", ':1,"', ":2,w", '"', "\\", "\\u0061", "\ud800", "\n", "{"]
+names = st.sampled_from([*ODD, "a b", ""]) | st.text(max_size=5)
+measures = st.dictionaries(names, st.floats() | st.integers(), max_size=4)
+some_lines = st.lists(
+    st.tuples(measures, measures, st.dictionaries(names, names, max_size=2)), max_size=4
+)
+
+
+@given(some_lines, st.lists(names, max_size=4))
+def test_whatever_names_there_are_both_ways_read_the_same(
+    tmp_path_factory: pytest.TempPathFactory, lines: list[Any], asked: list[str]
+) -> None:
+    run, form = tmp_path_factory.mktemp("run"), IterationFormat()
+    raw = [
+        form.line(i, seconds=0.25, metrics=m, cost=c, labels=labels, files=())
+        for i, (m, c, labels) in enumerate(lines)
+    ]
+    (run / paths.ITERATIONS).write_bytes(b"".join(raw))
+    asked = [*asked, *(name for m, c, _ in lines for name in (*m, *c)), "a", ":1,"]
+
+    found = read_columns(run, asked)
+
+    assert repr(found) == repr(columns._parsed(RunView(run).iterations(), asked))
 
 
 def test_our_own_lines_are_not_parsed(tmp_path: Path) -> None:
