@@ -184,6 +184,8 @@ class Index:
             RunView(Path(name)).record  # noqa: B018  # raises if it is none
             return Path(name)
         close = nearest(name, [row.id for row in self._query(db, "1", [])])
+        if hint := _in_trash(self.outputs, name):
+            raise StoreError(f"{name} was moved to the trash", hint=hint)
         raise StoreError(
             f"no run is called {name!r} below {self.outputs}",
             hint=f"did you mean {' or '.join(close)}?" if close else "`iterun ls` lists the runs",
@@ -238,6 +240,18 @@ class Index:
             self.problems = [StoreError(m, hint=h) for m, h in (json.loads(e) for (e,) in broken)]
             self._scanned.add(place)
         return db
+
+
+def _in_trash(outputs: Path, name: str) -> str | None:
+    """What brings a run back that was moved to the trash; None: it isn't there."""
+    import shlex
+
+    from iterun.store import trash
+
+    with contextlib.suppress(StoreError):
+        trash.named(trash.listed(outputs), [name])
+        return f"iterun rm --restore {shlex.quote(name)}"
+    return None
 
 
 def _text(raw: bytes) -> str:

@@ -38,11 +38,11 @@ _STRAYS: dict[str, tuple[Kind, str, str, bool]] = {
         "iterun gc removes it once a minute has passed", False,
     ),
     "link out": (
-        "links", "{} leads out of the run; nothing of iterun follows it", "remove the link", True,
+        "links", "leading out of the run, and never followed: {}", "remove the link", True,
     ),
-    "pipe": ("links", "{} is neither a file nor a folder", "remove it", True),
+    "pipe": ("links", "neither a file nor a folder: {}", "remove it", True),
     "link": (
-        "links", "{} is a link; nothing of iterun follows it", "put the file in its place", False,
+        "links", "a link, and never followed: {}", "put the file in its place", False,
     ),
     "foreign": ("foreign", "not iterun's: {}", "it may stay", False),
 }  # fmt: skip
@@ -170,10 +170,10 @@ class Inspection:
             elif not os.path.lexists(path):
                 gone.append(name)
         if out:
-            text = f"iterations name {_some(out)}, which is no artifact's name"
+            text = f"named by iterations, but no artifact's name: {_some(out)}"
             yield Fault("files", text, "the lines were changed: nothing reads such a file")
         if gone:
-            text = f"iterations name {_some(gone)}, which is gone"
+            text = f"named by iterations, but gone: {_some(gone)}"
             yield Fault("files", text, "put it back from a copy; the numbers stand without it")
 
     def _checkpoints(self) -> Iterator[Fault]:

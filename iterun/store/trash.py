@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import shlex
 import shutil
 from dataclasses import dataclass
 from pathlib import PurePosixPath
@@ -136,7 +137,7 @@ def restore(outputs: Path, removed: Removed) -> Path:
     if os.path.lexists(target):
         raise StoreError(
             f"{removed.record.place} is there again, so {removed.entry.name} stays in the trash",
-            hint=f"move that one away first, as in `iterun rm {target}`",
+            hint=f"move that one away first, as in `iterun rm {shlex.quote(str(target))}`",
         )
     with disk.disk_errors(target):
         disk.make_folder(outputs, target.parent)

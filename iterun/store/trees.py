@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import os
+import shlex
 import shutil
 import stat
 from typing import TYPE_CHECKING
@@ -81,7 +82,7 @@ def remove(path: Path) -> None:
     except OSError as error:
         raise StoreError(
             f"{path} can't be removed: {(error.strerror or str(error)).lower()}",
-            hint=f"see who owns it, as by `ls -la {path}`",
+            hint=f"see who owns it, as by `ls -la {shlex.quote(str(path))}`",
         ) from error
 
 

@@ -182,11 +182,11 @@ def file_outside(run: Path) -> None:
 
 
 UNFIXABLE = {
-    artifact_gone: "iterations name artifacts/0002/mask.bin, which is gone",
+    artifact_gone: "named by iterations, but gone: artifacts/0002/mask.bin",
     line_in_the_middle: "line 1 is not JSON",
-    leads_out: "artifacts/out leads out of the run",
-    a_pipe: "artifacts/pipe is neither a file nor a folder",
-    file_outside: "artifacts/../../x, which is no artifact's name",
+    leads_out: "leading out of the run, and never followed: artifacts/out",
+    a_pipe: "neither a file nor a folder: artifacts/pipe",
+    file_outside: "no artifact's name: artifacts/../../x",
 }
 
 
@@ -211,7 +211,7 @@ def test_what_is_no_harm_is_told_and_counts_not(iterun: Any, run: Any) -> None:
     answer = iterun("doctor", "--runs")
 
     assert answer.status == 0
-    for text in ("yet to come", "not iterun's: thesis.tex", ".part-7-x", "link is a link"):
+    for text in ("yet to come", "not iterun's: thesis.tex", ".part-7-x", "never followed: link"):
         assert text in answer.out
     iterun("doctor", "--runs", "--fix")
     assert not (directory / ".part-7-x").exists()

@@ -31,6 +31,7 @@ def test_a_named_run_goes_and_comes_back(iterun: Any, runs: Any) -> None:
 
     assert answer.lines[-1] == "1 run moved to the trash"
     assert ids(iterun("ls")) == ["bbbb"]
+    assert "hint: iterun rm --restore aaaa" in iterun("show", "aaaa").err
     assert iterun("rm", "--restore").lines[-1] == "1 run restored"
     assert ids(iterun("ls")) == ["aaaa", "bbbb"]
 
