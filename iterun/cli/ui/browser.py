@@ -78,6 +78,7 @@ class Browser(Screen[None]):
         self._first = first
         self._text = text  #: of the filter that holds
         self._trash = changes.Trash(runs.outputs)
+        self._before = text  #: of the filter before one began to type
         self._typing: Timer | None = None
         self._ticks = 0
         self._is_reading = False
@@ -128,6 +129,7 @@ class Browser(Screen[None]):
 
     def action_filter(self) -> None:
         """Type a filter."""
+        self._before = self._text
         self.query_one("#filter", Input).focus()
 
     def on_input_changed(self, event: Input.Changed) -> None:
@@ -145,9 +147,9 @@ class Browser(Screen[None]):
         """Leave the filter as it was."""
         line = self.query_one("#filter", Input)
         if line.has_focus:
-            line.value = self._text
+            self._filter(self._before)
+            line.value = self._before
             self.query_one(Table).focus()
-            self._status.counts(self.runs)
 
     def key_down(self) -> None:
         """From the filter to the table."""

@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
 
-from iterun.cli import failure
 from iterun.cli.console import Span
 from iterun.cli.ui import keys, pages
 from iterun.cli.ui.choose import Choose
 from iterun.cli.ui.painted import Bar, Pages
 from iterun.cli.ui.paper import Paper
-from iterun.errors import IterunError
+from iterun.errors import ConfigErrors, IterunError
 from iterun.store.schema import RUNNING
 
 if TYPE_CHECKING:
@@ -106,10 +105,12 @@ class Page(Screen[None]):
 
 def fault(paper: Paper, error: IterunError | OSError) -> None:
     """Say what went wrong."""
-    if isinstance(error, IterunError):
-        failure.show(error, paper)
-    else:
-        paper.line(Span("error: ", "alarm"), str(error))
+    errors = error.errors if isinstance(error, ConfigErrors) else (error,)
+    for one in errors:
+        paper.line(Span("error", "alarm"))
+        paper.prose(one.message if isinstance(one, IterunError) else str(one), indent="  ")
+        if isinstance(one, IterunError) and one.hint:
+            paper.prose(one.hint, indent="  ", style="accent")
 
 
 class RunPage(Page):

@@ -87,7 +87,6 @@ class Runs:
         )
         if changed:
             self.all = rows
-            gc.freeze()  # rows stay: the collector need not look at them at each key
             self._marked &= {row.place for row in rows}
             self._select()
         return changed

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import shlex
 import sys
@@ -14,6 +15,8 @@ from iterun.store import filters, paths
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from iterun.cli.ui.app import Ui
 
 _SWITCH = 0.001  #: seconds that the other thread may keep a key waiting at a time
 
@@ -38,16 +41,27 @@ def show(words: Sequence[str], *, outputs: str | None) -> int:
     filters.parse(words)
     runs, work = Runs(paths.outputs_root(outputs)), Work()
     first = work.pool.submit(runs.read)
+    first.add_done_callback(lambda _: gc.freeze())  # nor be looked at by the collector at each key
+    kind = _kind()
+    sys.setswitchinterval(_SWITCH)
+    try:
+        ui = kind(runs, work, first, shlex.join(words))
+        ui.run()
+    finally:
+        work.close()
+    return ui.return_code or 0
+
+
+def _kind() -> type[Ui]:
+    """The program, imported.
+
+    Raises:
+        UnavailableError: textual isn't installed.
+    """
     try:
         from iterun.cli.ui.app import Ui
     except ImportError as error:
         raise UnavailableError(
             f"ui needs textual: {error}", hint='pip install "iterun[ui]"'
         ) from error
-    sys.setswitchinterval(_SWITCH)
-    try:
-        ui = Ui(runs, work, first, shlex.join(words))
-        ui.run()
-    finally:
-        work.close()
-    return ui.return_code or 0
+    return Ui
