@@ -15,6 +15,7 @@ from iterun.launch.search.space import OneOf, Span, parse
         ("a.b=tag(log,interval(1e-5,1e-2))", Span(low=1e-5, high=0.01, is_whole=False, log=True)),
         ("a.b=range(1,10,2)", Span(low=1, high=9, is_whole=True, step=2)),
         ("a.b=range(0,1,0.25)", Span(low=0.0, high=0.75, is_whole=False, step=0.25)),
+        ("a.b=range(0,1,0.3)", Span(low=0.0, high=0.9, is_whole=False, step=0.3)),
         ("a.b=range(5,0,-2)", Span(low=1, high=5, is_whole=True, step=2)),
         ("model=choice(x,y)", OneOf(texts=("x", "y"))),
         ("+a=0.5,null,[1,2],'b c'", OneOf(texts=("0.5", "null", "[1,2]", "'b c'"))),
@@ -83,3 +84,15 @@ def test_a_grid_counts_off_what_can_be_counted():
 def test_a_grid_refuses_an_interval():
     with pytest.raises(ConfigError, match="a grid has no intervals"):
         parse(["a=interval(0,1)"]).grid()
+
+
+def test_every_number_of_a_range_is_tried_as_one_writes_it():
+    space = parse(["a=range(-0.3,1,0.3)"])
+
+    assert space.distributions()["a"].high == 0.9  # optuna would cut 0.8999999999999999 to 0.6
+    texts = [space.line({"a": value}) for value in (-0.3, 0.0, 0.3, 0.6000000000000001, 0.9)]
+    assert texts == [["a=-0.3"], ["a=0.0"], ["a=0.3"], ["a=0.6"], ["a=0.9"]]
+
+
+def test_a_seed_named_twice_counts_once():
+    assert parse(["a=1,2", "seed=3,3,4"]).seeds == ("3", "4")

@@ -215,6 +215,41 @@ def test_a_grid_tries_every_point_once(tmp_path):
     assert grid.missing() == 0
 
 
+@pytest.mark.parametrize("name", ["grid", "tpe"])
+def test_a_kill_before_a_trial_has_its_settings_loses_none(tmp_path, name):
+    """What stands in the storage then: a trial that waits, or runs without settings."""
+    words = ("x=range(0,0.5,0.25)", "y=1,2")
+    study = trials(tmp_path, words, sampler={"name": name, "seed": 1}, n_trials=4)
+    study.study.enqueue_trial({}, user_attrs={"owner": study._me | {"search": "killed"}})
+    study.study.ask()
+    study.study.enqueue_trial({}, user_attrs={"owner": study._me})
+
+    [stale] = study.stale()
+    assert not study.is_proposed(stale)
+    study.give_up(stale)
+    tried = [study.ask() for _ in range(study.missing())]
+
+    assert [trial.number for trial in tried] == [1, 2, 3, 4]
+    assert name != "grid" or len({str(trial.params) for trial in tried}) == 4
+
+
+def test_two_processes_at_a_grid_take_no_point_twice(tmp_path):
+    words = ("x=range(0,0.5,0.25)", "y=1,2")
+    mine, other = (trials(tmp_path, words, sampler={"name": "grid"}) for _ in range(2))
+
+    tried = [who.ask().params for who in (mine, other, other, mine)]
+
+    assert len({str(params) for params in tried}) == 4
+
+
+def test_a_trial_without_an_owner_is_somebody_elses_for_a_while(tmp_path):
+    study = trials(tmp_path)
+
+    study.study.ask()
+
+    assert (study.stale(), study.elsewhere()) == ([], 1)
+
+
 @pytest.mark.parametrize(
     ("make", "message"),
     [
@@ -282,6 +317,7 @@ TWO = {"loss": "min", "speed": "max"}
         ({}, {"loss": "min"}),
         ({"direction": "maximize"}, {"loss": "max"}),
         ({"metrics": "speed", "direction": "maximize"}, {"speed": "max"}),
+        ({"metrics": "loss"}, {"loss": "min"}),
         ({"metrics": TWO}, TWO),
         ({"metrics": TWO, "direction": ["maximize", "maximize"]}, {"loss": "max", "speed": "max"}),
     ],
@@ -294,6 +330,7 @@ def test_metrics_and_goals_are_the_tasks_or_those_named(settings, metrics):
     ("settings", "message"),
     [
         ({"metrics": {"loss": "least"}}, "least is no goal"),
+        ({"metrics": "speed"}, "is less better, or more"),
         ({"direction": ["minimize", "maximize"]}, "does not fit 1 metrics"),
         ({"metrics": TWO, "pruner": {"name": "median"}}, "median can't weigh 2 metrics"),
         ({"metrics": TWO, "sampler": {"name": "cmaes"}}, "cmaes can't weigh 2 metrics"),
@@ -323,7 +360,7 @@ def test_the_line_of_a_study_leaves_out_what_may_change_when_it_goes_on():
 
 def test_a_judge_ends_a_trial_that_is_worse_than_the_median(tmp_path):
     study, done = _with_two_good_trials(tmp_path)
-    judge = early.Early(number=2, url=study.url, study="a-sweep", pruner=MEDIAN, n_jobs=1)
+    judge = early.Early(number=2, **judging(study))
 
     assert judge(done(0, 9.0)) is None  # the baseline is no iteration
     assert judge(done(1, 9.0)) == "pruned"
@@ -331,7 +368,7 @@ def test_a_judge_ends_a_trial_that_is_worse_than_the_median(tmp_path):
 
 def test_a_judge_lets_the_last_iteration_and_good_ones_pass(tmp_path):
     study, done = _with_two_good_trials(tmp_path)
-    judge = early.Early(number=2, url=study.url, study="a-sweep", pruner=MEDIAN, n_jobs=1)
+    judge = early.Early(number=2, **judging(study))
 
     assert [judge(done(i, 0.5)) for i in (1, 2)] == [None, None]
     assert judge(done(3, 9.0)) is None
@@ -339,8 +376,7 @@ def test_a_judge_lets_the_last_iteration_and_good_ones_pass(tmp_path):
 
 def test_other_seeds_of_a_trial_end_with_the_first(tmp_path):
     study, done = _with_two_good_trials(tmp_path, (*WORDS, "seed=1,2"))
-    settings = {"url": study.url, "study": "a-sweep", "pruner": MEDIAN, "n_jobs": 2}
-    first, second = (early.Early(number=n, **settings) for n in (4, 5))
+    first, second = (early.Early(number=n, **judging(study, n_jobs=2)) for n in (4, 5))
 
     before = second(done(1, 0.0))
     first(done(1, 9.0))
@@ -359,7 +395,23 @@ def test_the_front_holds_what_nothing_beats(tmp_path):
     assert found.lines[0].startswith("iterun --config-dir 'my conf' x=")
 
 
+def test_a_judge_looks_at_what_the_study_is_about_and_not_at_the_objective(tmp_path):
+    study, done = _with_two_good_trials(tmp_path)
+    judge = early.Early(number=2, **judging(study))
+
+    it = done(1, 9.0)
+    it.objective = 0.0
+
+    assert judge(it) == "pruned"
+
+
 MEDIAN = {"name": "median", "n_startup_trials": 1}
+
+
+def judging(study, n_jobs=1):
+    return {
+        "url": study.url, "study": "a-sweep", "pruner": MEDIAN, "metric": "score", "n_jobs": n_jobs,
+    }  # fmt: skip
 
 
 def _with_two_good_trials(folder: Path, words=WORDS):

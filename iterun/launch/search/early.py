@@ -28,15 +28,18 @@ class Early:
         url: of the storage.
         study: its name.
         pruner: its settings.
+        metric: what the study looks at.
         n_jobs: jobs of one trial, one a seed.
     """
 
     def __init__(
-        self, *, number: int, url: str, study: str, pruner: Mapping[str, Any], n_jobs: int
-    ) -> None:
+        self, *, number: int, url: str, study: str, pruner: Mapping[str, Any], metric: str,
+        n_jobs: int,
+    ) -> None:  # fmt: skip
         opened = storage.load(url, study, storage.as_items(pruner))
         trial, seed = divmod(number, n_jobs)
         self._decides = seed == 0
+        self._metric = metric
         self._trial = storage.trial(opened, trial)
         self._told = set(storage.frozen(self._trial).intermediate_values)  # by an attempt before
 
@@ -44,7 +47,7 @@ class Early:
         """Why to complete the run after this iteration; None: go on."""
         if not self._decides:
             return PRUNED if storage.frozen(self._trial).user_attrs.get(PRUNED) else None
-        value = done.objective
+        value = done.metrics.get(self._metric, done.cost.get(self._metric))
         if done.i == 0 or value is None or math.isnan(value) or done.i in self._told:
             return None
         self._told.add(done.i)
@@ -59,12 +62,15 @@ class Early:
         return PRUNED
 
 
-def settings(*, url: str, study: str, pruner: Mapping[str, Any], n_jobs: int) -> dict[str, Any]:
+def settings(
+    *, url: str, study: str, pruner: Mapping[str, Any], metric: str, n_jobs: int
+) -> dict[str, Any]:
     """What a sweep's jobs carry to build theirs."""
     return {
         "_target_": f"{Early.__module__}.{Early.__qualname__}",
         "url": url,
         "study": study,
         "pruner": dict(pruner),
+        "metric": metric,
         "n_jobs": n_jobs,
     }

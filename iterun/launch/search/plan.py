@@ -81,7 +81,13 @@ def _metrics(
         assert objective is not None
         found = {str(objective["metric"]): str(objective["goal"])}
     elif isinstance(named, str):
-        found = {named: "min" if not objective else str(objective["goal"])}
+        usual = objective if objective and objective["metric"] == named else None
+        if usual is None and not goals:
+            raise ConfigError(
+                f"hydra.sweeper.metrics={named}: is less better, or more?",
+                hint=f"'hydra.sweeper.metrics={{{named}:min}}', or {{{named}:max}}",
+            )
+        found = {named: str(usual["goal"]) if usual else goals[0]}
     else:
         found = {str(name): str(goal) for name, goal in named.items()}
     if goals and len(goals) != len(found):

@@ -11,6 +11,7 @@ from __future__ import annotations
 import itertools
 import math
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from iterun.errors import ConfigError, raise_all
@@ -124,7 +125,7 @@ def parse(words: Sequence[str], loader: ConfigLoader | None = None) -> Space:
         if not override.is_sweep_override():
             fixed.append(typed)
         elif key == SEED and override.is_discrete_sweep():
-            seeds = tuple(override.sweep_string_iterator())
+            seeds = tuple(dict.fromkeys(override.sweep_string_iterator()))
         elif found := list(_faults(override, key)):
             faults += found
         else:
@@ -176,12 +177,12 @@ def _dimension(override: Override) -> Dimension:
         whole = isinstance(value.start, int) and isinstance(value.end, int)
         return Span(low=value.start, high=value.end, is_whole=whole, log=LOG in value.tags)
     if override.is_range_sweep():
-        numbers = sorted(value.range())
+        numbers, step = sorted(value.range()), abs(value.step)
         return Span(
-            low=numbers[0],
-            high=numbers[-1],
+            low=_at(numbers[0], step, 0),
+            high=_at(numbers[0], step, len(numbers) - 1),
             is_whole=all(isinstance(number, int) for number in numbers),
-            step=abs(value.step),
+            step=step,
         )
     return OneOf(texts=tuple(dict.fromkeys(override.sweep_string_iterator())))
 
@@ -214,13 +215,20 @@ def _values(dimension: Dimension) -> Iterator[Any]:
     elif dimension.is_whole:
         yield from range(int(dimension.low), int(dimension.high) + 1, int(dimension.step or 1))
     else:
-        step = dimension.step or 1.0
-        for k in range(round((dimension.high - dimension.low) / step) + 1):
-            yield round(dimension.low + k * step, 12)
+        low, step = dimension.low, dimension.step or 1.0
+        for k in range(round((dimension.high - low) / step) + 1):
+            yield _at(low, step, k)
 
 
 def _text(value: Any, dimension: Dimension) -> str:
     if isinstance(value, str):
         return value
-    stepped = isinstance(dimension, Span) and dimension.step is not None
-    return repr(round(value, 12) if stepped else value)
+    if isinstance(dimension, Span) and dimension.step is not None:
+        value = _at(dimension.low, dimension.step, round((value - dimension.low) / dimension.step))
+    return repr(value)
+
+
+def _at(low: float, step: float, k: int) -> float | int:
+    """Where a range stands after k steps, as one would write it: 0.3, not 0.30000000000000004."""
+    exact = Decimal(str(low)) + k * Decimal(str(step))
+    return int(exact) if isinstance(low, int) and isinstance(step, int) else float(exact)

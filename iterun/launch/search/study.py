@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from optuna import Study, Trial
+    from optuna.samplers import BaseSampler
     from optuna.trial import FrozenTrial
 
     from iterun.launch.search.plan import Plan
@@ -106,8 +107,7 @@ class Trials:
 
     def missing(self) -> int:
         """How many trials are still to be begun; those that a kill cut short don't count."""
-        counted = [t for t in self._all() if not t.user_attrs.get(LOST)]
-        return max(0, self.most - len(counted))
+        return max(0, self.most - sum(map(_counts, self._all())))
 
     def stale(self) -> list[FrozenTrial]:
         """Trials said to go on whose process is gone."""
@@ -118,7 +118,11 @@ class Trials:
         """How many trials another process is at."""
         states = optuna().trial.TrialState
         running = [t for t in self._all() if t.state == states.RUNNING and self._is_alive(t)]
-        return sum(t.user_attrs[OWNER] != self._me for t in running)
+        return sum(t.user_attrs.get(OWNER) != self._me for t in running)
+
+    def is_proposed(self, trial: FrozenTrial) -> bool:
+        """Whether it has all its settings: a kill may come while they are drawn."""
+        return set(self._distributions) <= set(trial.params)
 
     def take(self, stale: FrozenTrial) -> Trial:
         """A stale trial, to be gone on with by this process."""
@@ -131,16 +135,25 @@ class Trials:
         self.fail(stale.number, "its process was killed", is_lost=True)
 
     def ask(self) -> Trial:
-        """The next trial."""
-        if self._grid:
-            self.study.enqueue_trial(self._next_of_grid())
-        number = len(self._all())
-        self.study.sampler = samplers.sampler(
-            self.plan.sampler, samplers.seed_of(self.seed, number)
-        )
+        """The next trial.
+
+        It stands in the storage with its owner before its settings are drawn, which can take
+        seconds: one that is killed meanwhile is known as stale at once.
+        """
+        waiting = [t.number for t in self._all() if t.state == optuna().trial.TrialState.WAITING]
+        if not waiting:
+            self.study.enqueue_trial({}, user_attrs={OWNER: self._me})
+        self.study.sampler = self._sampler(waiting[0] if waiting else len(self._all()))
         trial = self.study.ask(self._distributions)
         trial.set_user_attr(OWNER, self._me)
         return trial
+
+    def _sampler(self, number: int) -> BaseSampler:
+        if self._grid:
+            from iterun.launch.search.points import Points
+
+            return Points(self._grid, _counts)
+        return samplers.sampler(self.plan.sampler, samplers.seed_of(self.seed, number))
 
     def jobs(self, number: int) -> list[int]:
         """The numbers of a trial's jobs."""
@@ -199,10 +212,6 @@ class Trials:
         known = {key: value for key, value in owner.items() if key != "search"}
         return process.is_alive(Status(state=RUNNING, **known))
 
-    def _next_of_grid(self) -> dict[str, Any]:
-        taken = [t.params for t in self._all() if not t.user_attrs.get(LOST)]
-        return next(point for point in self._grid if point not in taken)
-
     def _refuse_another(self, attributes: Mapping[str, Any]) -> None:
         was, now = list(attributes["line"]), list(self.plan.line)
         if was == now and list(attributes["metrics"]) == list(self.plan.metrics):
@@ -217,6 +226,12 @@ class Trials:
             + (differ or f"it looked at {', '.join(attributes['metrics'])}"),
             hint="give this one another name: hydra.sweeper.study_name=NAME",
         )
+
+
+def _counts(trial: FrozenTrial) -> bool:
+    """Whether it is one of those asked for: begun, and not lost."""
+    is_begun = trial.state != optuna().trial.TrialState.WAITING
+    return is_begun and not trial.user_attrs.get(LOST)
 
 
 def _opened(url: str, name: str, plan: Plan) -> Study:

@@ -146,6 +146,7 @@ class OptunaSweeper(Sweeper):
                 url=trials.url,
                 study=trials.study.study_name,
                 pruner=trials.plan.pruner,
+                metric=next(iter(trials.plan.metrics)),
                 n_jobs=trials.space.n_jobs,
             )
         self.task.sweep = replace(
@@ -190,15 +191,16 @@ class OptunaSweeper(Sweeper):
             )
         stale = trials.stale()
         for trial in stale:
-            if trials.plan.goes_on:
+            if trials.plan.goes_on and trials.is_proposed(trial):
                 self._say(f"trial {trial.number} was cut short when its process was killed: "
                           "it goes on")  # fmt: skip
                 trials.take(trial)
                 self._do(trials, [trial.number])
             else:
+                goes = "" if trials.plan.goes_on else "; on_existing=resume would go on with it"
                 self._say(
                     f"trial {trial.number} was cut short when its process was killed: it counts as "
-                    "lost, and another one is done; on_existing=resume would go on with it"
+                    f"lost, and another one is done{goes}"
                 )
                 trials.give_up(trial)
 
