@@ -78,6 +78,7 @@ def compare(
     for system, objective in objectives.items():
         _mark_best(found, system, objective, all_states=all_states)
     found.remarks = _remarks(found, all_states=all_states) if grouped else []
+    found.remarks += _on_iterations(found, own or {})
     return found
 
 
@@ -221,6 +222,17 @@ def _remarks(found: Comparison, *, all_states: bool) -> list[str]:
             f"{uneven} with seeds that stop.iterations ended at different iterations: "
             "--at I compares equal ones"
         )
+    return remarks
+
+
+def _on_iterations(found: Comparison, own: Mapping[Path, int]) -> list[str]:
+    """What a reader has to know of iterations that were asked for."""
+    remarks = []
+    if found.at is not None and not any(n for one in found.metrics.values() for n in one.n):
+        remarks.append(f"no run that counts has recorded iteration {found.at}")
+    several = [{own.get(row.path, found.at) for row in one.counted} for one in found.entries]
+    if mixed := sum(len(iterations) > 1 for iterations in several):
+        remarks.append(f"{mixed} with means over different iterations: RUN@I is of one run alone")
     return remarks
 
 

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 
 from iterun.cli import picked
 from iterun.cli.console import Span, err, out
-from iterun.errors import ConfigError
+from iterun.errors import ConfigError, StoreError
 from iterun.store import filters, paths
 from iterun.store.bodies import read_bodies
 from iterun.store.index import Index
-from iterun.store.rows import row_of
+from iterun.store.reader import RunView
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -108,7 +108,10 @@ def _uncollected() -> Iterator[None]:
 def _runs(index: Index, words: Sequence[str]) -> tuple[list[Picked], str]:
     """The runs that are meant; and which those are, where no word says it."""
     if words:
-        return picked.runs(index, words), ""
+        found = picked.runs(index, words)
+        for one in found:
+            _check_iteration(one)
+        return found, ""
     for newest in index.rows(limit=1):
         sweep = newest.get("sweep")
         word = f"sweep={sweep}" if sweep else f"task={newest.system}"
@@ -116,6 +119,19 @@ def _runs(index: Index, words: Sequence[str]) -> tuple[list[Picked], str]:
         runs = [picked.Picked(row) for row in rows]
         return runs, f"{'the newest sweep' if sweep else 'the newest system'}: {word}"
     return [], ""
+
+
+def _check_iteration(one: Picked) -> None:
+    """Refuse an iteration that its run does not have."""
+    if one.iteration is None:
+        return
+    done = [line.i for line in RunView(one.row.path).iterations()]
+    if one.iteration not in done:
+        last = f"its last one is {done[-1]}" if done else "it has none yet"
+        raise StoreError(
+            f"{one.row.id} has no iteration {one.iteration}: {last}",
+            hint=f"iterun show {one.row.id} lists them",
+        )
 
 
 def _compared(asked: Asked, runs: Sequence[Picked]) -> Comparison:
@@ -145,7 +161,8 @@ def _against(index: Index, asked: Asked, found: Comparison, runs: Sequence[Picke
         return baseline.by_run(found, rows[0] if named else baseline.oldest(rows), word)
     if picked.is_condition(word):
         return baseline.by_condition(found, word)
-    return baseline.by_run(found, row_of(index.resolve(word)[0]), word)
+    [row] = picked.whole(picked.runs(index, [word]), "--baseline")
+    return baseline.by_run(found, row, word)
 
 
 def _on_tests(found: Comparison) -> list[str]:

@@ -83,29 +83,37 @@ def write_parquet(path: str, found: Comparison, order: Sequence[int]) -> None:
         raise UnavailableError(
             "--parquet needs the package pyarrow", hint='pip install "iterun[parquet]", or --csv'
         )
+    target = Path(os.path.expanduser(path))
+    if not target.name or target.is_dir():
+        raise ConfigError(f"--parquet '{path}' is no file", hint="as in --parquet settings.parquet")
     frame = _uniform(tabular.frame(found).iloc[list(order)])
-    target = Path(path).expanduser()
     beside = target.with_name(f".part-{os.getpid()}-{target.name}")
     try:
         frame.to_parquet(beside, index=False)
         beside.replace(target)
     except OSError as error:
-        beside.unlink(missing_ok=True)
         raise ConfigError(
             f"--parquet {path}: {(error.strerror or str(error)).lower()}",
-            hint="name a file in a folder that is there",
+            hint="name a file in a folder that is there, and that you may write in",
         ) from error
+    finally:
+        beside.unlink(missing_ok=True)
 
 
 def _uniform(frame: DataFrame) -> DataFrame:
-    """With columns of one type each: values of several types become text, as JSON."""
+    """With columns of one type each: others become text, as JSON, as do integers beyond 64 bits."""
     for name in frame.columns:
         kinds = {type(x) for x in frame[name] if x is not None and x == x}
-        if (len(kinds - {int, float}) > 0 and len(kinds) > 1) or dict in kinds:
+        is_mixed = len(kinds - {int, float}) > 0 and len(kinds) > 1
+        if is_mixed or dict in kinds or (int in kinds and any(map(_is_huge, frame[name]))):
             frame[name] = [
                 x if x is None or isinstance(x, str) else encode(x).decode() for x in frame[name]
             ]
     return frame
+
+
+def _is_huge(x: Any) -> bool:
+    return isinstance(x, int) and not -(1 << 63) <= x < 1 << 63
 
 
 def write_markdown(

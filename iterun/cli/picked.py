@@ -39,14 +39,19 @@ def runs(index: Index, words: Sequence[str], *, limit: int | None = None) -> lis
 
     Raises:
         StoreError: a name is no run's, or several runs'.
-        ConfigError: a condition can't be read, or no run fits.
+        ConfigError: a condition can't be read, or no run fits; two iterations of one run.
     """
     conditions = [word for word in words if is_condition(word)]
     found: dict[str, Picked] = {}
     for word in words:
         if word not in conditions:
             path, iteration = index.resolve(word)
-            found[os.path.realpath(path)] = Picked(row_of(path), iteration)
+            one = found.setdefault(os.path.realpath(path), Picked(row_of(path), iteration))
+            if one.iteration != iteration:
+                raise ConfigError(
+                    f"{word}: run {one.row.id} is named twice, with different iterations",
+                    hint="name it once",
+                )
     if conditions:
         fitting = index.rows(filters.parse(conditions), limit=limit)
         if not fitting:
@@ -58,3 +63,18 @@ def runs(index: Index, words: Sequence[str], *, limit: int | None = None) -> lis
         for row in fitting:
             found.setdefault(os.path.realpath(row.path), Picked(row))
     return list(found.values())
+
+
+def whole(found: Sequence[Picked], taker: str) -> list[Row]:
+    """The rows, for a command or option that takes no single iterations.
+
+    Raises:
+        ConfigError: an iteration is named.
+    """
+    for row, iteration in found:
+        if iteration is not None:
+            raise ConfigError(
+                f"{row.id}@{iteration} names an iteration, and {taker} takes whole runs",
+                hint=f"as in {taker} {row.id}",
+            )
+    return [row for row, _ in found]

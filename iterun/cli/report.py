@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from iterun.cli import picked
 from iterun.cli.console import Span, err, out
 from iterun.cli.figures import count, size
-from iterun.errors import ConfigError
+from iterun.errors import ConfigError, DiskError
 from iterun.store import disk, paths
 from iterun.store.index import Index
 
@@ -41,29 +41,22 @@ def write(
         is_opened: open it in the browser.
 
     Raises:
-        ConfigError: no run is named or fits, or the file can't be that of a page.
+        ConfigError: no run is named or fits, or the file can't be that of a page, or be written.
         StoreError: a name is no run's, or several runs'.
-        DiskError: the file can't be written.
     """
-    path = Path(out).expanduser()
+    path = Path(os.path.expanduser(out))
     _check(words, path, whole, megabytes)
     folder = paths.outputs_root(outputs)
     with Index(folder) as index:
-        found = picked.runs(index, words)
-    for one in found:
-        if one.iteration is not None:
-            raise ConfigError(
-                f"{one.row.id}@{one.iteration} names an iteration, and a report shows whole runs",
-                hint=f"iterun report {one.row.id}",
-            )
+        rows = picked.whole(picked.runs(index, words), "report")
     from iterun.analysis.report import gather, page
 
     report = gather.read(
-        [one.row for one in found], asked=words, outputs=folder, title=title, whole=whole,
+        rows, asked=words, outputs=folder, title=title, whole=whole,
         megabytes=megabytes,
     )  # fmt: skip
     data = page.render(report)
-    disk.write_beside(path, data, durable=False)
+    _save(path, data)
     _tell(path, len(data), report.total, report.remarks)
     if is_opened:
         _open(path)
@@ -88,6 +81,18 @@ def _check(words: Sequence[str], path: Path, whole: int, megabytes: int) -> None
         raise ConfigError(
             f"there is no folder {path.parent} for the report", hint=f"mkdir -p {path.parent}"
         )
+
+
+def _save(path: Path, data: bytes) -> None:
+    try:
+        disk.write_beside(path, data, durable=False)
+    except (OSError, DiskError) as error:
+        cause = error if isinstance(error, OSError) else error.__cause__
+        why = getattr(cause, "strerror", None) or str(error)
+        raise ConfigError(
+            f"--out {path} can't be written: {why.lower()}",
+            hint="name a file in a folder that you may write in",
+        ) from error
 
 
 def _tell(path: Path, n_bytes: int, n_runs: int, remarks: Sequence[str]) -> None:

@@ -15,6 +15,7 @@ from iterun.cli.text import clean, clip
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from iterun.analysis.lineage import Node
 
@@ -42,9 +43,9 @@ def show(typed: Sequence[str], *, outputs: str | None, as_json: bool) -> None:
 
     folder = paths.outputs_root(outputs)
     with Index(folder) as index:
-        named = [str(one.row.path) for one in picked.runs(index, typed)] if typed else None
+        named = [row.path for row in picked.whole(picked.runs(index, typed), "tree")]
         rows = index.rows()
-    wanted = None if named is None else _as_listed(named, rows)
+    wanted = _as_listed(named, rows) if typed else None
     nodes = lineage.family(rows, wanted)
     if as_json:
         out().raw(json_text([_object(node) for node in nodes]) + "\n")
@@ -74,7 +75,7 @@ def draw(screen: Screen, nodes: Sequence[Node], wanted: Sequence[str] | set[str]
     )
 
 
-def _as_listed(named: Sequence[str], rows: Sequence[Any]) -> set[str]:
+def _as_listed(named: Sequence[Path], rows: Sequence[Any]) -> set[str]:
     """The paths as the index has them, however a run was named."""
     real = {os.path.realpath(path) for path in named}
     return {str(row.path) for row in rows if os.path.realpath(row.path) in real}

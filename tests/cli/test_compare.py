@@ -171,6 +171,38 @@ def test_values_of_an_iteration_are_asked_for_and_missing_ones_stay_missing(iter
     assert rows[0]["seconds"] == "1.5"  # 0.5 each: of iterations 0, 1 and 2
 
 
+def test_whole_numbers_beyond_64_bits_stand_in_parquet_as_text(
+    iterun, runs, tmp_path: Path
+) -> None:
+    pandas = pytest.importorskip("pandas")
+    pytest.importorskip("pyarrow")
+    runs("a", signature="a", parameters={"k": 2**70})
+    runs("b", signature="b", parameters={"k": 1})
+
+    answer = iterun("compare", "--parquet", str(tmp_path / "x.parquet"), "--sort", "k")
+
+    assert answer.status == 0
+    assert list(pandas.read_parquet(tmp_path / "x.parquet")["task.k"]) == [str(2**70), "1"]
+    assert [path.name for path in tmp_path.glob("*x.parquet")] == ["x.parquet"]
+
+
+def test_a_mean_over_different_iterations_is_said(iterun, runs) -> None:
+    runs("a1", seed=1)
+    runs("a2", seed=2)
+
+    answer = iterun("compare", "a1@1", "a2")
+
+    assert "1 with means over different iterations" in answer.err
+    assert "different iterations" not in iterun("compare", "a1@1", "a2@1").err
+
+
+def test_an_iteration_that_no_run_has_is_said(iterun, runs) -> None:
+    runs("a1")
+
+    assert "no run that counts has recorded iteration 9" in iterun("compare", "--at", "9").err
+    assert "recorded iteration" not in iterun("compare", "--at", "1").err
+
+
 def test_one_run_s_own_iteration_is_named_with_it(iterun, six) -> None:
     rows = table(iterun("compare", "a1@1", "b1", "--csv").out)
 
@@ -245,6 +277,12 @@ def test_published_figures_stand_apart_with_what_they_do_not_share(iterun, six) 
         (["--csv", "--paper"], "--json and --md have them"),
         (["mode=z"], "no run fits"),
         (["--parquet", "/nowhere/x.parquet"], "--parquet /nowhere/x.parquet"),
+        (["--parquet", ""], "--parquet '' is no file"),
+        (["--parquet", "/"], "--parquet '/' is no file"),
+        (["--parquet", "~nobody-here/x.parquet"], "--parquet ~nobody-here/x.parquet"),
+        (["@-1@9"], "has no iteration 9: its last one is 2"),
+        (["@-1@0", "@-1"], "is named twice, with different iterations"),
+        (["--baseline", "@-1@0"], "names an iteration, and --baseline takes whole runs"),
     ],
 )
 def test_what_cannot_be_is_refused_in_a_sentence(iterun, six, words: list[str], said: str) -> None:

@@ -45,6 +45,8 @@ def test_names_and_conditions_may_be_mixed(iterun: Any, runs: Any, tmp_path: Pat
 @pytest.mark.parametrize(
     ("words", "said"),
     [([], "no run is named"), (["zzz"], "no run is called 'zzz'"), (["seed=77"], "no run fits"),
+     (["@-1", "--out", "~nobody-here/x.html"], "there is no folder ~nobody-here"),
+     (["@-1", "--out", "/proc/x.html"], "--out /proc/x.html can't be written: no such file"),
      (["@-1@1"], "3f9a1c2b@1 names an iteration"), (["@-1", "--whole", "-1"], "--whole -1"),
      (["@-1", "--megabytes", "0"], "--megabytes 0"), (["@-1", "--out", "."], "is a folder"),
      (["@-1", "--out", "notes.md"], "--out notes.md: a report is HTML"),

@@ -123,3 +123,13 @@ def test_a_thousand_circles_are_found_quickly() -> None:
 
     assert len(nodes) == 2000
     assert sum(node.is_cycle for node in nodes) == 1000
+
+
+@pytest.mark.parametrize("command", ["tree", "verify", "report"])
+def test_a_command_for_whole_runs_takes_no_iteration(iterun: Any, runs: Any, command: str) -> None:
+    runs("a1")
+
+    answer = iterun(command, "a1@1")
+
+    assert answer.status == 2
+    assert f"a1@1 names an iteration, and {command} takes whole runs" in answer.err
