@@ -70,7 +70,7 @@ def verify(
     if not typed:
         raise ConfigError("verify needs a run", hint="as in iterun verify @-1")
     with Index(paths.outputs_root(outputs)) as index:
-        rows = [one.row for one in picked.runs(index, typed)]
+        rows = picked.whole(picked.runs(index, typed), "verify")
     from iterun.launch.verify import verify as check
 
     checks = partial(check, after=after, upto=upto, whole=whole, keep=keep)
@@ -130,7 +130,7 @@ def _page(screen: Screen, verdict: Verdict) -> None:
             for head, cause in zip(heads, verdict.causes, strict=False)
         ]
         facts(screen, pairs)
-    elif verdict.differences:
+    elif verdict.differences or verdict.is_mended:
         screen.prose(
             "Nothing that is recorded has changed: either the system does not compute the same "
             "twice on this machine (a second verify tells), or its code was changed in place.",
@@ -143,6 +143,8 @@ def _page(screen: Screen, verdict: Verdict) -> None:
 def _word(verdict: Verdict) -> str:
     if verdict.differences:
         return f"differs from iteration {verdict.differences[0].i} on"
+    if verdict.is_mended:
+        return "differs in how it ends"
     return "equal" if verdict.equal else "not comparable to the end"
 
 
@@ -222,13 +224,13 @@ def _table(screen: Screen, found: Sequence[_Checked]) -> None:
 def _verdict_word(one: _Checked) -> str:
     if one.verdict is None:
         return "refused"
-    if one.verdict.differences:
+    if one.verdict.differences or one.verdict.is_mended:
         return "differs"
     return "equal" if one.verdict.equal else "ended early"
 
 
 def _cause(one: _Checked) -> str:
-    if one.verdict is None or not one.verdict.differences:
+    if one.verdict is None or not (one.verdict.differences or one.verdict.is_mended):
         return ""
     return "{}: {} → {}".format(*one.verdict.causes[0]) if one.verdict.causes else "not recorded"
 

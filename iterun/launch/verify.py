@@ -12,7 +12,7 @@ from iterun.analysis.replay import Difference, between
 from iterun.core.fork import Branch, nearest_whole, refuse_before
 from iterun.core.job import Replay
 from iterun.core.progress import CheckpointSaved, Event, IterationDone, Remark, RunEnded
-from iterun.errors import StoreError
+from iterun.errors import ConfigError, StoreError
 from iterun.launch import recorded
 from iterun.launch.causes import Cause, causes
 from iterun.launch.replay import replay
@@ -43,13 +43,14 @@ class Verdict:
     causes: list[Cause] = field(default_factory=list)  #: what has changed since, likeliest first
     ended: str | None = None  #: how the replay ended before `upto`
     failure: str | None = None  #: of a run that failed: whether it does so again
+    is_mended: bool = False  #: it failed then, and does not now
     folder: Path | None = None  #: the replay, if it was kept
     exit_status: int = 0  #: 0 equal, 1 differs, above 128: interrupted
 
     @property
     def equal(self) -> bool:
         """Whether all that was to be compared was, and is the same."""
-        return not self.differences and self.ended is None
+        return not (self.differences or self.is_mended) and self.ended is None
 
 
 def verify(
@@ -83,10 +84,15 @@ def verify(
     lines = {line.i: line for line in view.iterations()}
     last = _last(view, lines, upto)
     start = _start(view, after, listener)
+    fails = view.status.state in _WENT_WRONG and upto is None
+    if start >= last and not fails and (after, upto) != (None, None):
+        raise StoreError(
+            f"{view.id}: nothing is left to compare from checkpoint {start} to iteration {last}",
+            hint="name an earlier checkpoint with --from, or a later iteration with --upto",
+        )
     place = recorded.place(config["backend"], was, _ELSEWHERE)
     found = causes(view, config, place)
     verdict = Verdict(run=was.id, system=was.system, after=start, upto=last, causes=found)
-    fails = view.status.state in _WENT_WRONG and upto is None
     comparison = Comparison(listener, lines, verdict, whole=whole, beyond=int(fails))
     folder = Path(tempfile.mkdtemp(prefix="iterun-verify-"))
     try:
@@ -156,6 +162,8 @@ def _last(view: RunView, lines: Mapping[int, Iteration], upto: int | None) -> in
 def _start(view: RunView, asked: int | None, listener: Listener) -> int:
     """The iteration behind which the replay begins."""
     branch, there = Branch.of(view.record), _whole_ones(view)
+    if asked is not None and asked < 0:
+        raise ConfigError(f"--from {asked}: iterations count from 0", hint="as in --from 0")
     if asked is not None:
         start = nearest_whole(view.directory, asked)
         refuse_before(view.record, start, asked)
@@ -190,6 +198,7 @@ def _judge(verdict: Verdict, outcome: Outcome, view: RunView, *, fails: bool) ->
         return
     if fails and not verdict.differences and verdict.reached >= verdict.upto:
         verdict.failure = _failure(view, outcome, said)
+        verdict.is_mended = outcome.state != view.status.state
     elif verdict.reached < verdict.upto and outcome.reason != "replay":
         verdict.ended = f"{outcome.state} after iteration {outcome.iterations}: {said}"
     verdict.exit_status = 0 if verdict.equal else 1

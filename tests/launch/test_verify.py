@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from iterun.core.progress import IterationDone, Remark, RunEnded
-from iterun.errors import ConfigError, StoreError
+from iterun.errors import ConfigError, IterunError, StoreError
 from iterun.launch.fork import prepare
 from iterun.launch.main import run_line
 from iterun.launch.verify import verify as launch_verify
@@ -197,7 +197,8 @@ def test_a_failure_comes_again_or_not(
 
     assert again.failure == "fails again: ValueError: lost shape"
     assert mended.failure == "does not fail again: ValueError: lost shape"
-    assert (again.equal, mended.equal, again.reached) == (True, True, 2)
+    assert (again.equal, mended.equal, again.reached) == (True, False, 2)
+    assert (again.exit_status, mended.exit_status) == (0, 1)
 
 
 def test_a_replay_that_fails_where_the_run_did_not_differs(
@@ -258,3 +259,20 @@ def test_prune_perp_comes_out_again(line: Any, verify: Any) -> None:
     verdict = verify(line.runs[0])
 
     assert (verdict.equal, verdict.reached, verdict.causes) == (True, 3, [])
+
+
+@pytest.mark.parametrize(
+    ("asked", "error"),
+    [
+        ({"after": 4, "upto": 4}, "nothing is left to compare from checkpoint 4 to iteration 4"),
+        ({"after": 5, "upto": 2}, "nothing is left to compare from checkpoint 5 to iteration 2"),
+        ({"after": -5}, "--from -5: iterations count from 0"),
+    ],
+)
+def test_nothing_compared_is_not_called_equal(
+    run: Path, verify: Any, asked: dict[str, int], error: str
+) -> None:
+    with pytest.raises(IterunError) as caught:
+        verify(run, **asked)
+
+    assert error in caught.value.message

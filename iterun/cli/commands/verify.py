@@ -35,8 +35,8 @@ def command(
     Every metric and label is compared bit for bit, on the recorded device and thread count;
     seconds and costs are not. It ends at the first difference, which is told with its size and
     with what has changed since the run: model or text, packages, python, iterun, git commit,
-    device, CPU, environment. A run that failed must fail again. A fork is computed from where it
-    branched off.
+    device, CPU, environment. A run that failed must fail again, else it differs. A fork is computed
+    from where it branched off.
 
     The replay goes to a temporary folder and is removed. Exit status: 0 equal, 1 differs.
 
