@@ -114,9 +114,9 @@ def test_tags_of_two_processes_at_once_are_all_kept(
 ) -> None:
     run = make("aaaa")
 
-    both = [child("tag", run, name, 40) for name in ("a", "b")]
+    both = [child("tag", run, name, 20) for name in ("a", "b")]
     for process in both:
         process.communicate()
 
-    expected = {f"{name}{k}" for name in ("a", "b") for k in range(40)}
+    expected = {f"{name}{k}" for name in ("a", "b") for k in range(20)}
     assert set(marks.read(run).tags) == expected

@@ -132,9 +132,9 @@ def test_a_bottomless_folder_is_weighed_and_removed(tmp_path: Path) -> None:
     root.mkdir()
     try:
         os.chdir(root)
-        for _ in range(2500):
-            os.mkdir("dd")
-            os.chdir("dd")
+        for _ in range(1500):
+            os.mkdir("ddd")
+            os.chdir("ddd")
         Path("file").write_text("deep")
     finally:
         os.chdir(here)
