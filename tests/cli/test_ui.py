@@ -52,10 +52,11 @@ def see(ui: Ui) -> Seen:
 
 async def rest(ui: Ui, pilot: Pilot[None]) -> None:
     """Wait until all that follows from a key is drawn."""
-    await pilot.pause(0.004)
-    while ui.workers:  # one may begin another
-        await ui.workers.wait_for_complete()
-        await pilot.pause(0.004)
+    quiet = 0
+    while quiet < 3:
+        await pilot.pause(0.005)
+        busy = any(not worker.is_finished for worker in ui.workers) or ui._browser._typing
+        quiet = 0 if busy or ui._browser.query_one(aside.Aside)._soon else quiet + 1
 
 
 def after(
