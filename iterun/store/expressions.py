@@ -20,7 +20,9 @@ _IN_BODY = {
     "tags": "$.tags[0]", "note": "$.note", "sweep": "$.sweep.id",
     "best": "$.best.value",
 }  # fmt: skip
-_TOLERANCE = 1e-9  # relative: sqlite may read the last digit of a number otherwise than Python
+_TOLERANCE = (
+    2e-9  # relative: what is equal by `filters`, and more: sqlite may read a last digit otherwise
+)
 
 
 def value(name: str) -> str:

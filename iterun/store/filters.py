@@ -6,6 +6,7 @@ import re
 import time
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from math import isclose
 from typing import TYPE_CHECKING, Any, Final
 
 from iterun.errors import ConfigError, nearest, raise_all
@@ -20,6 +21,7 @@ _WORD = r"(?P<name>[\w.@/+-]+?)\s*(?P<op>!=|>=|<=|=|>|<|~)\s*(?P<value>.*)"
 _AGE = r"(\d+(?:\.\d+)?)\s*([smhdw])"
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
 _TIMES = ("since", "before")
+TOLERANCE = 1e-9  #: relative: range(0.1,0.8,0.1) is recorded as 0.30000000000000004
 _ORDER: Final[dict[str, Callable[[Any, Any], bool]]] = {
     ">": lambda a, b: a > b, ">=": lambda a, b: a >= b,
     "<": lambda a, b: a < b, "<=": lambda a, b: a <= b,
@@ -109,8 +111,15 @@ def _is_like(found: Any, value: str) -> bool:
         return value.lower() == str(found).lower()
     if isinstance(found, int | float):
         number = _number(value)
-        return number is not None and (found == number or (found != found and number != number))
+        return number is not None and _is_equal(found, number)
     return fnmatchcase(_text(found), value)
+
+
+def _is_equal(found: float, number: float) -> bool:
+    """Floats up to rounding, as 0.1 + 0.2 and 0.3; whole numbers exactly, as of seeds."""
+    if found == number or isinstance(found, int):
+        return found == number
+    return isclose(found, number, rel_tol=TOLERANCE) or (found != found and number != number)
 
 
 def _text(found: Any) -> str:

@@ -141,6 +141,18 @@ def test_the_run_does_not_fit(words):
     assert not filters.parse([words], now=NOW)(RUN)
 
 
+@pytest.mark.parametrize(
+    ("found", "word", "fits"),
+    [
+        (0.1 + 0.2, "x=0.3", True), (0.1 + 0.2, "x!=0.3", False), (0.3000001, "x=0.3", False),
+        (1e-300, "x=0", False), (10**9 + 1, "x=1000000000", False), (10**400, "x=1.5", False),
+        (math.inf, "x=1e308", False), (math.nan, "x=nan", True), (2, "x=2.0", True),
+    ],
+)  # fmt: skip
+def test_floats_are_equal_up_to_rounding_and_whole_numbers_exactly(found, word, fits):
+    assert filters.parse([word])(row(parameters={"x": found})) is fits
+
+
 def test_a_run_has_to_fit_all_conditions():
     assert filters.parse(["sparsity>0.4", "ppl<70"], now=NOW)(RUN)
     assert not filters.parse(["sparsity>0.4", "ppl>70"], now=NOW)(RUN)
