@@ -194,8 +194,9 @@ def _copy_named(source: Path, name: str, target: Path) -> None:
     """An artifact that a line names, if it is still there; a folder with the files in it."""
     try:
         name = paths.artifact_name(name)
+        disk.refuse_links(source, source / paths.ARTIFACTS / name)
     except StoreError:
-        return  # no artifact's name: not ours
+        return  # no artifact's name, or a link: not ours
     root, place = source / paths.ARTIFACTS, target / paths.ARTIFACTS / name
     files = [root / name]
     if (root / name).is_dir():

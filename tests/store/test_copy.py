@@ -117,6 +117,20 @@ def test_a_line_that_names_a_file_elsewhere_copies_nothing(source, target, tmp_p
     assert not [p for p in target.rglob("*") if p.is_file() and b"secret" in p.read_bytes()]
 
 
+def test_a_folder_that_is_a_link_is_not_looked_into(source, target, tmp_path):
+    """It may lead to the root of the disk: to list that takes minutes, and fails at the end."""
+    shut = tmp_path / "elsewhere" / "shut"
+    shut.mkdir(parents=True)
+    shut.chmod(0)
+    (source / "artifacts" / "away").symlink_to(shut.parent)
+    line = {"i": 0, "time": 0.0, "seconds": 0.0, "files": ["artifacts/away", "artifacts/away/shut"]}
+    (source / "iterations.jsonl").write_text(json.dumps(line) + "\n")
+
+    copy.prefix(source, 2, target)
+
+    assert not (target / "artifacts" / "away").exists()
+
+
 def test_a_checkpoint_that_names_no_hash_is_refused(source, target):
     path = source / "checkpoints/0002/state.json"
     document = json.loads(path.read_bytes())
