@@ -115,7 +115,7 @@ def job_line(board: Board, job: Job) -> list[Part]:
         parts.append(f"  {board.metric}={value(job.objective)}")
     if record is not None and record.error:
         parts.append("  " + record.error.partition("\n")[0])
-    if record is not None and record.note != "exists":
+    if record is not None and record.note not in ("exists", "submitted"):
         parts.append(Span(f"  ({duration(record.seconds)})", "dim"))
     if record is not None and record.run:
         parts.append(Span(f"  {record.run}", "accent"))

@@ -72,6 +72,11 @@ class Ray(Local):
         self.max_retries = max_retries
         self.runtime_env = dict(runtime_env or {})
         self.init = dict(init or {})
+        self._remark = ""
+
+    def check(self, asked: Sequence[Asked]) -> None:
+        super().check(asked)
+        self._start()
 
     def workers(self, n_jobs: int) -> int:
         for key, value in self.needs.items():
@@ -93,6 +98,8 @@ class Ray(Local):
                 left.append(job)
         if left:
             self._start()
+            if self._remark:
+                self.say(self._remark)
             forget(folder, left)
             yield from _Tasks(self, sweep, held).each(left)
 
@@ -111,23 +118,25 @@ class Ray(Local):
         return int(self.init.get("num_cpus") or device.cores())
 
     def _start(self) -> None:
-        """Connect to the cluster, or start one; it is there until this process ends."""
+        """Connect to the cluster, or start one; it is there until the sweep is over."""
+        if ray.is_initialized():
+            return
         settings: dict[str, Any] = {
             "address": self.address or "local", "include_dashboard": None, "log_to_driver": False,
             "logging_level": logging.ERROR, **self.init,
         }  # fmt: skip
         if self.address is None:
             settings |= {"num_cpus": self._cores(), "include_dashboard": False, **self.init}
+        self.account.at_end(ray.shutdown)
         with _signals_kept():
-            if not ray.is_initialized():
-                try:
-                    ray.init(**settings)
-                except (ConnectionError, ValueError) as error:
-                    raise ConfigError(
-                        f"hydra.launcher.address={self.address}: {error}",
-                        hint="`ray status` on this machine shows whether it is part of a cluster; "
-                        "without an address a Ray of our own is started",
-                    ) from error
+            try:
+                ray.init(**settings)
+            except (ConnectionError, ValueError) as error:
+                raise ConfigError(
+                    f"hydra.launcher.address={self.address}: {error}",
+                    hint="`ray status` on this machine shows whether it is part of a cluster; "
+                    "without an address a Ray of our own is started",
+                ) from error
         self._fits()
 
     def _fits(self) -> None:
@@ -146,7 +155,7 @@ class Ray(Local):
                 f"hydra/launcher=ray: a job needs {asked}, and this machine has fewer",
                 hint="ask for less with hydra.launcher.num_cpus and hydra.launcher.num_gpus",
             )
-        self.say(f"no node of the cluster has {asked}: the jobs wait until one comes")
+        self._remark = f"no node of the cluster has {asked}: the jobs wait until one comes"
 
 
 class _Tasks:

@@ -92,17 +92,31 @@ def submit(sweep: Sweep, jobs: Sequence[Asked], settings: Mapping[str, Any]) -> 
     body = {"jobs": [[job.number, list(job.overrides)] for job in jobs], "command": words}
     _write(file, body)
     disk.write_beside(script, text(settings, file).encode(), durable=False)
-    try:
-        said = queue.command(words)
-    except queue.QueueError as error:
-        raise ConfigError(
-            f"sbatch refuses the jobs: {error}",
-            hint="settings of hydra.launcher say what is asked for, as in "
-            "hydra.launcher.partition=NAME; sinfo shows what there is",
-        ) from error
+    said = _sbatch(words[1:])
     array = said.strip().partition(";")[0]
     _write(file, {**body, "array": array})
     return Batch(array, list(jobs))
+
+
+def probe(settings: Mapping[str, Any], folder: Path) -> None:
+    """See whether SLURM would take a job, without one.
+
+    Raises:
+        ConfigError: sbatch refuses it.
+    """
+    _sbatch(["--test-only", *options(settings, 1, folder)], "#!/bin/bash\n")
+
+
+def _sbatch(words: Sequence[str], script: str | None = None) -> str:
+    try:
+        return queue.command(["sbatch", *words], script)
+    except queue.QueueError as error:
+        said = str(error).replace("sbatch: error: ", "").replace("\n", "; ")
+        raise ConfigError(
+            f"sbatch refuses the jobs: {said}",
+            hint="settings of hydra.launcher say what is asked for, as in "
+            "hydra.launcher.partition=NAME; sinfo shows what there is",
+        ) from error
 
 
 def options(settings: Mapping[str, Any], n_jobs: int, folder: Path) -> list[str]:

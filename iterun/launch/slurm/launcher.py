@@ -74,6 +74,10 @@ class Slurm(Local):
                     hint=f"as in hydra.launcher.{name}={max(least, 60)}",
                 )
 
+    def check(self, asked: Sequence[Asked]) -> None:
+        super().check(asked)
+        batch.probe(self.settings, Path(self.task.sweep.folder))
+
     def workers(self, n_jobs: int) -> int:
         return 0
 
@@ -123,7 +127,7 @@ class Slurm(Local):
 
 def _left(sweep: Sweep, waiting: Waiting) -> str:
     return (
-        f"{_jobs(len(waiting))} stay on the cluster; follow them: iterun ls sweep={sweep.id}; "
+        f"{_jobs(len(waiting))} stay on the cluster; follow them: iterun watch sweep={sweep.id}; "
         f"cancel them, with checkpoints: scancel {' '.join(waiting.arrays)}"
     )
 

@@ -23,16 +23,21 @@ class QueueError(Exception):
     """The controller gave no answer; it may give one the next time."""
 
 
-def command(words: Sequence[str]) -> str:
+def command(words: Sequence[str], typed: str | None = None) -> str:
     """What a command of SLURM says.
+
+    Args:
+        words: the command.
+        typed: its standard input.
 
     Raises:
         QueueError: it failed, with its own words.
     """
     try:
         done = subprocess.run(
-            words, capture_output=True, text=True, timeout=_SECONDS, env=environment(), check=False
-        )
+            words, input=typed, capture_output=True, text=True, timeout=_SECONDS, check=False,
+            env=environment(),
+        )  # fmt: skip
     except (OSError, subprocess.TimeoutExpired) as error:
         raise QueueError(str(error)) from error
     if done.returncode != 0:
