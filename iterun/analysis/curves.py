@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -53,6 +53,14 @@ class Curve:
             return self.elapsed
         return self.seconds if name == SECONDS else self.i.astype(np.float64)
 
+    def at(self, lines: NDArray[Any]) -> Curve:
+        """These lines alone, by position or by which are true."""
+        return replace(
+            self, i=self.i[lines], seconds=self.seconds[lines],
+            values={name: values[lines] for name, values in self.values.items()},
+            recorded={name: values[lines] for name, values in self.recorded.items()},
+        )  # fmt: skip
+
     def points(self, name: str) -> tuple[NDArray[np.int64], Floats]:
         """The iterations that recorded a value, and the values."""
         has = self.recorded.get(name)
@@ -101,7 +109,12 @@ def read(row_or_view: Row | RunView, names: Sequence[str]) -> Curve:
             hint="iterations.jsonl was not written by iterun",
         ) from error
     seconds = np.array(columns.seconds, float)
-    return Curve(row_or_view.id, i, seconds, found, recorded)
+    curve = Curve(row_or_view.id, i, seconds, found, recorded)
+    if (np.diff(i) > 0).all():
+        return curve
+    # Not ours: we move lines away before an iteration is done again. The last one counts.
+    _, at = np.unique(i[::-1], return_index=True)
+    return curve.at(len(i) - 1 - at)
 
 
 def names(rows: Iterable[Row]) -> list[str]:

@@ -13,7 +13,7 @@ import numpy as np
 from iterun.analysis import curves
 from iterun.analysis.numbers import count
 from iterun.analysis.settings import Setting, group
-from iterun.store.schema import COMPLETED
+from iterun.store.schema import COMPLETED, PRUNED
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -182,7 +182,7 @@ def _by_what_differs(setting: Setting) -> tuple[object, ...]:
     values = setting.differing.values()
     return (
         setting.system,
-        *((0, float(x), "") if isinstance(x, int | float) else (1, 0.0, str(x)) for x in values),
+        *((0, x, "") if isinstance(x, int | float) else (1, 0, str(x)) for x in values),
     )
 
 
@@ -212,9 +212,7 @@ def _one_run_a_seed(settings: Sequence[Setting], remarks: list[str]) -> list[Set
     for setting in settings:
         of_seed: dict[int, Row] = {}
         for row in setting.rows:
-            known = of_seed.setdefault(row.seed, row)
-            better = (row.state == COMPLETED, row.stamp) > (known.state == COMPLETED, known.stamp)
-            of_seed[row.seed] = row if better else known
+            of_seed[row.seed] = max(of_seed.get(row.seed, row), row, key=_rank)
         kept.append(replace(setting, rows=list(of_seed.values())))
     if (left := sum(len(s.rows) for s in settings) - sum(len(s.rows) for s in kept)) > 0:
         remarks.append(
@@ -224,15 +222,13 @@ def _one_run_a_seed(settings: Sequence[Setting], remarks: list[str]) -> list[Set
     return kept
 
 
+def _rank(row: Row) -> tuple[bool, bool, float]:
+    """What a search ended early is completed, too, but after those that came to their end."""
+    return row.state == COMPLETED and row.reason != PRUNED, row.state == COMPLETED, row.stamp
+
+
 def _cut(curve: Curve, last: int | None) -> Curve:
-    if last is None:
-        return curve
-    has = curve.i <= last
-    return replace(
-        curve, i=curve.i[has], seconds=curve.seconds[has],
-        values={name: values[has] for name, values in curve.values.items()},
-        recorded={name: values[has] for name, values in curve.recorded.items()},
-    )  # fmt: skip
+    return curve if last is None else curve.at(curve.i <= last)
 
 
 def _labels(settings: Sequence[Setting]) -> list[str]:

@@ -67,12 +67,13 @@ def save(plot: Plot, look: Look) -> None:
             )  # fmt: skip
         os.replace(part, look.file)
     except OSError as error:
-        with suppress(OSError):
-            part.unlink()
         raise DiskError(
-            f"{look.file} can't be written: {(error.strerror or '').lower()}",
+            f"{look.file} can't be written: {(error.strerror or str(error)).lower()}",
             hint="free space, or write elsewhere with --out",
         ) from error
+    finally:  # also after Ctrl-C
+        with suppress(OSError):
+            part.unlink()
 
 
 def _tame(plot: Plot) -> None:

@@ -113,6 +113,19 @@ def test_names_are_metrics_then_costs_then_seconds(tmp_path: Path, *, summary: b
     assert curves.names([row]) == ["psnr", "lr", "peak_mem_mb", "seconds"]
 
 
+def test_of_an_iteration_that_stands_there_twice_the_last_line_counts(tmp_path: Path) -> None:
+    row = made(tmp_path, [{"psnr": x} for x in (20.0, 21.0, 22.0)])
+    file = row.path / "iterations.jsonl"
+    first, second, third = file.read_text().splitlines(keepends=True)
+    file.write_text(first + third + second + third.replace("22.0", "23.0"))
+
+    curve = curves.read(row, ["psnr"])
+
+    assert curve.i.tolist() == [0, 1, 2]
+    assert curve.values["psnr"].tolist() == [20.0, 21.0, 23.0]
+    assert curve.elapsed.tolist() == [0.5, 1.0, 1.5]
+
+
 def test_arms_are_the_other_metrics_of_one_measure(tmp_path: Path) -> None:
     row = made(tmp_path, [{"psnr": 20.0}])
 

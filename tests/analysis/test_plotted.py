@@ -24,17 +24,25 @@ Make = Callable[..., Row]
 
 @pytest.fixture
 def make(tmp_path: Path) -> Make:
-    def made(id: str, psnr: list[float], *, state: str = "completed", **changes: Any) -> Row:
+    def made(
+        id: str,
+        psnr: list[float],
+        *,
+        state: str = "completed",
+        reason: str | None = None,
+        **changes: Any,
+    ) -> Row:
         parameters = changes.pop("parameters", {})
         more = changes.pop("more", {})
+        metrics: dict[str, float] = {}
         config = {"task": {**parameters, "about": {"arms": {"psnr": ["dps"]}}}}
         record = replace(RECORD, id=id, **changes)
         with RunWriter.create(tmp_path / id, record=record, config=config) as writer:
             for i, value in enumerate(psnr):
                 metrics = {"psnr": value, "tokens": 10.0 * i, **more}
                 writer.append(i, seconds=2.0, metrics=metrics)
-            writer.summary(Summary(state=state, parameters=parameters, last=metrics))
-            writer.status(state)
+            writer.summary(Summary(state=state, reason=reason, parameters=parameters, last=metrics))
+            writer.status(state, reason=reason)
         return row_of(tmp_path / id)
 
     return made
@@ -76,6 +84,19 @@ def test_a_seed_that_ran_twice_counts_once(make: Make) -> None:
 
     assert found.panels[0].lines[0].runs == ["a", "c"]
     assert "1 run left out: the same setting and seed" in found.remarks[0]
+
+
+def test_what_a_search_ended_early_does_not_stand_for_a_whole_run(make: Make) -> None:
+    rows = [make("a", [1.0, 2.0]), make("b", [1.0], reason="pruned")]
+
+    assert plot(rows).panels[0].lines[0].runs == ["a"]
+
+
+def test_settings_that_no_float_holds_have_their_place(make: Make) -> None:
+    values = [10**400, 2, "x", True]
+    rows = [make(f"r{n}", [1.0], signature=str(n), parameters={"k": values[n]}) for n in range(4)]
+
+    assert plot(rows).labels[::3] == ["k=true", "k=x"]
 
 
 def test_the_objective_brings_its_arms_into_one_panel(make: Make) -> None:
