@@ -82,6 +82,7 @@ class Runs:
         self.index = index
         self.conditions = [word for word in words if picked.is_condition(word)]
         self.was_going_on = False
+        self.n_removed = 0  #: while they were watched
         self._found: dict[Path, Watched] = {}
         self._rows: list[Row] = []
         found = picked.runs(index, words, limit=MOST + 1) if words else [_newest(index)]
@@ -119,15 +120,33 @@ class Runs:
             self.index.refresh()
             for row in self.index.rows(filters.parse(self.conditions), limit=MOST):
                 self._add(row)
-        told = [(run, run.look() if run.is_running else []) for run in self.all]
+        told = [(run, self._look_at(run)) for run in self.all]
         self.was_going_on = self.was_going_on or self.is_going_on
-        return told
+        return [(run, events) for run, events in told if run.directory in self._found]
+
+    def _look_at(self, run: Watched) -> list[IterationDone]:
+        """What came of one run; of several, one that somebody removes is watched no more."""
+        try:
+            return run.look() if run.is_running else []
+        except StoreError:
+            if len(self._found) == 1 or run.directory.is_dir():
+                raise
+        del self._found[run.directory]
+        self._rows = [row for row in self._rows if row.path.resolve() in self._found]
+        self.n_removed += 1
+        return []
 
     def _add(self, row: Row) -> None:
         path = row.path.resolve()
-        if path not in self._found and len(self._found) < MOST:
+        if path in self._found or len(self._found) >= MOST:
+            return
+        try:
             self._found[path] = Watched(path)
-            self._rows.append(row)
+        except StoreError:
+            if path.is_dir() or not self._found:
+                raise
+            return  # removed since it was found
+        self._rows.append(row)
 
 
 def _newest(index: Index) -> Picked:

@@ -145,6 +145,8 @@ class Lines:
         for run in runs.all:
             for parts in watch_panel.ending(run, screen.width, is_one=runs.is_one):
                 screen.line(*parts)
+        if runs.n_removed:
+            screen.line(Span("note: ", "warn"), f"{count(runs.n_removed, 'run')} removed meanwhile")
 
     def __enter__(self) -> Lines:
         return self
@@ -208,6 +210,8 @@ def draw(screen: Screen, runs: Runs, rows: int) -> None:
     said = [f"{n} {state}" for state, n in states.items()]
     if len(labelled) > len(shown):
         said.append(f"{count(len(labelled) - len(shown), 'run')} not shown")
+    if runs.n_removed:
+        said.append(f"{runs.n_removed} removed meanwhile")
     if runs.is_cut:
         said.append(f"only the newest {len(runs.all)} that fit are watched")
     screen.line(Span(", ".join(said), "dim"))

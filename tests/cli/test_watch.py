@@ -210,6 +210,17 @@ def test_a_run_that_is_removed_is_said_to_be_gone(iterun, tmp_path, later):
     assert "is gone" in answer.err
 
 
+def test_of_several_runs_one_that_is_removed_is_watched_no_more(iterun, tmp_path, later):
+    with writing(tmp_path, "abcd") as one, writing(tmp_path, "bcde") as two:
+        later(lambda: two.directory.rename(tmp_path / "elsewhere"))
+        later(lambda: one.status("completed", reason="length"), 0.4)
+        answer = iterun("watch", "task=prune")
+
+    assert answer.status == 0
+    assert "abcd  completed" in answer.err
+    assert "1 run removed meanwhile" in answer.err
+
+
 def test_nothing_to_watch_is_said(iterun):
     answer = iterun("watch")
 
