@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from iterun.analysis.numbers import as_float
+
 _MOST = 512  #: points kept; beyond it neighbours are averaged
 
 
@@ -20,7 +22,7 @@ class Series:
         self.last = value
         if not drawn:
             return
-        self._sum += value
+        self._sum += as_float(value)
         self._n += 1
         if self._n < self._stride:
             return

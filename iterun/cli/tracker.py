@@ -6,6 +6,7 @@ import time
 from math import isfinite
 from typing import TYPE_CHECKING, NamedTuple
 
+from iterun.analysis.numbers import as_float
 from iterun.cli.series import Series
 from iterun.core.progress import (
     CheckpointSaved,
@@ -120,7 +121,7 @@ class Tracker:
             i > 0
             and metric is not None
             and metric in metrics
-            and isfinite(metrics[metric])
+            and isfinite(as_float(metrics[metric]))
             and self.record
         ):
             sign = -1.0 if (self.record.objective or {}).get("goal") == "max" else 1.0
