@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from iterun.store.schema import RunRecord
 
+_REASON = "fork"  # of a run that did not go on yet
 _FICLONE = 0x40049409  # Linux: share the blocks of another file
 _NO_LINK = {errno.EXDEV, errno.EPERM, errno.EACCES, errno.EMLINK, errno.EOPNOTSUPP, errno.ENOSYS}
 _ABANDONED = 86400.0  # seconds after which what another machine began counts as given up
@@ -112,7 +113,7 @@ def write_record(
 def _write_status(directory: Path) -> None:
     """Before its first attempt; it names this process, so that nobody takes it for abandoned."""
     status = process.own_status(INTERRUPTED, attempt=0)
-    status.reason = "fork"
+    status.reason = _REASON
     disk.write_beside(directory / paths.STATUS, encode(status.to_json()) + b"\n", durable=False)
 
 
@@ -241,7 +242,16 @@ def _clone(source: int, target: int) -> bool:
 
 
 def vanish(directory: Path, root: Path) -> None:
-    """Remove a run that is not to be, and the folders up to `root` that it leaves empty."""
+    """Remove a run that is not to be, and the folders up to `root` that it leaves empty.
+
+    One that another process has gone on with by now (`iterun resume status=interrupted`) stays.
+    """
+    try:
+        status = Status.from_json(decode(disk.read_small(directory / paths.STATUS)))
+    except (OSError, ValueError):
+        return
+    if (status.state, status.reason) != (INTERRUPTED, _REASON):
+        return
     shutil.rmtree(directory, ignore_errors=True)
     with contextlib.suppress(OSError):
         for folder in directory.parents:

@@ -11,7 +11,12 @@ from iterun.errors import IterunError, StoreError
 from iterun.store import checkpoint, copy
 from iterun.store.reader import RunView
 from iterun.store.schema import RunRecord
+from iterun.store.writer import RunWriter
 from iterun.types import Ref
+
+RECORD = RunRecord(
+    id="f", system="a/b", family="a", signature="s", seed=0, created="2026-01-01T00:00:00+00:00"
+)
 
 
 @pytest.fixture
@@ -150,11 +155,8 @@ def test_a_torn_end_is_left_behind(source, target):
 
 
 def test_a_run_appears_whole_and_can_be_gone_on_with(outputs):
-    record = RunRecord(
-        id="f", system="a/b", family="a", signature="s", seed=0, created="2026-01-01T00:00:00+00:00"
-    )
     with copy.appearing(outputs / "a/b/run") as part:
-        copy.write_record(part, record=record, config={"task": {}}, patch="diff")
+        copy.write_record(part, record=RECORD, config={"task": {}}, patch="diff")
         assert not (outputs / "a/b/run").exists()
 
     view = RunView(outputs / "a/b/run")
@@ -190,8 +192,24 @@ def test_what_a_killed_process_began_is_removed_by_the_next(outputs, pid, stays)
         assert other.exists() is stays
 
 
+def begun(directory):
+    with copy.appearing(directory) as part:
+        copy.write_record(part, record=RECORD, config={"task": {}})
+
+
+def test_a_run_that_another_process_goes_on_with_does_not_vanish(outputs):
+    begun(outputs / "a/b/one")
+
+    with RunWriter.reopen(outputs / "a/b/one") as writer:
+        copy.vanish(outputs / "a/b/one", outputs)
+        writer.status("completed", reason="length")
+    copy.vanish(outputs / "a/b/one", outputs)
+
+    assert RunView(outputs / "a/b/one").state == "completed"
+
+
 def test_only_empty_folders_vanish_with_a_run(outputs):
-    (outputs / "a/b/one").mkdir(parents=True)
+    begun(outputs / "a/b/one")
     (outputs / "a/c").mkdir()
 
     copy.vanish(outputs / "a/b/one", outputs)
