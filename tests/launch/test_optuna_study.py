@@ -395,6 +395,21 @@ def test_the_front_holds_what_nothing_beats(tmp_path):
     assert found.lines[0].startswith("iterun --config-dir 'my conf' x=")
 
 
+@pytest.mark.parametrize("is_decided", [True, False])
+def test_a_kill_at_the_judge_changes_nothing_in_the_study(tmp_path, is_decided):
+    """The value is told; whether to go on is kept already, or not yet."""
+    study, done = _with_two_good_trials(tmp_path)
+    trial = storage.trial(study.study, 2)
+    trial.report(9.0, 1)
+    if is_decided:
+        trial.set_user_attr("pruned", True)
+
+    judge = early.Early(number=2, **judging(study))
+
+    assert judge(done(2 if is_decided else 1, 8.0)) == "pruned"
+    assert storage.frozen(trial).intermediate_values == {1: 9.0}
+
+
 def test_a_judge_looks_at_what_the_study_is_about_and_not_at_the_objective(tmp_path):
     study, done = _with_two_good_trials(tmp_path)
     judge = early.Early(number=2, **judging(study))

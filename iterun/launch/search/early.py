@@ -41,19 +41,24 @@ class Early:
         self._decides = seed == 0
         self._metric = metric
         self._trial = storage.trial(opened, trial)
-        self._told = set(storage.frozen(self._trial).intermediate_values)  # by an attempt before
+        before = storage.frozen(self._trial)  # by an attempt that was killed
+        self._told = set(before.intermediate_values)
+        self._is_pruned = bool(before.user_attrs.get(PRUNED))
 
     def __call__(self, done: IterationDone) -> str | None:
         """Why to complete the run after this iteration; None: go on."""
         if not self._decides:
             return PRUNED if storage.frozen(self._trial).user_attrs.get(PRUNED) else None
+        if self._is_pruned:
+            return PRUNED
         value = done.metrics.get(self._metric, done.cost.get(self._metric))
-        if done.i == 0 or value is None or math.isnan(value) or done.i in self._told:
+        if done.i == 0 or value is None or math.isnan(value) or done.i < max(self._told, default=0):
             return None
-        self._told.add(done.i)
         is_last = done.length is not None and done.i >= done.length
         try:
-            self._trial.report(value, done.i)
+            if done.i not in self._told:
+                self._told.add(done.i)
+                self._trial.report(value, done.i)
             if is_last or not self._trial.should_prune():
                 return None
             self._trial.set_user_attr(PRUNED, True)
