@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from math import isfinite
 from typing import TYPE_CHECKING
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 _WIDE = 60  #: cells from which the course and its numbers share a line
 _ASIDE = ("model", "data", "seed")  #: said apart
 _NOTE_LINES = 4
+_MOST = 100  #: names of one kind
 
 
 def course(row: Row) -> list[float]:
@@ -125,5 +127,7 @@ def _words(paper: Paper, row: Row) -> None:
 def _grid(paper: Paper, title: str, pairs: Mapping[str, Any], said: Callable[[Any], str]) -> None:
     if not pairs:
         return
-    paper.line(Span(title, "dim"))
-    grid(paper, [(str(name), said(x), False) for name, x in pairs.items()], indent=0)
+    more = f"  {_MOST} of {len(pairs)}" if len(pairs) > _MOST else ""
+    paper.line(Span(f"{title}{more}", "dim"))
+    shown = itertools.islice(pairs.items(), _MOST)
+    grid(paper, [(str(name), said(x), False) for name, x in shown], indent=0)

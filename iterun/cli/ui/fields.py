@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from iterun.store.rows import Row
 
 _LONGEST_CELL = 24
+_MOST = 30  #: differing parameters: of more no column has room
 _FIRST = 2  #: differing parameters that stay longest
 
 
@@ -96,12 +97,12 @@ def _parameters(rows: Sequence[Row]) -> list[Field]:
         by_system.setdefault(row.system, []).append(row.parameters)
     names = {system: differing(parameters) for system, parameters in by_system.items()}
     if len(names) == 1:
-        found = next(iter(names.values()))
+        found = next(iter(names.values()))[:_MOST]
         return [_parameter(name, rows, n) for n, name in enumerate(found)]
 
     def cells(rows: Sequence[Row]) -> list[str]:
         return [
-            " ".join(f"{name}={setting(row.parameters[name])}" for name in names[row.system]
+            " ".join(f"{name}={setting(row.parameters[name])}" for name in names[row.system][:_MOST]
                      if name in row.parameters)
             for row in rows
         ]  # fmt: skip

@@ -58,7 +58,9 @@ class Bar(Widget):
 class Pages(ScrollView, can_focus=True):
     """Lines that scroll up and down."""
 
-    DEFAULT_CSS = "Pages { height: 1fr; width: 1fr; overflow-x: hidden; }"
+    DEFAULT_CSS = """
+    Pages { height: 1fr; width: 1fr; overflow: hidden auto; scrollbar-size-vertical: 1; }
+    """
 
     def __init__(self) -> None:
         super().__init__()

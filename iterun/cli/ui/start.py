@@ -61,6 +61,8 @@ def _kind() -> type[Ui]:
     try:
         from iterun.cli.ui.app import Ui
     except ImportError as error:
+        if (error.name or "").split(".")[0] != "textual":
+            raise
         raise UnavailableError(
             f"ui needs textual: {error}", hint='pip install "iterun[ui]"'
         ) from error

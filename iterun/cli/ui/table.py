@@ -31,7 +31,9 @@ class Table(ScrollView, can_focus=True):
         runs: what it shows.
     """
 
-    DEFAULT_CSS = "Table { height: 1fr; width: 1fr; overflow-x: hidden; }"
+    DEFAULT_CSS = """
+    Table { height: 1fr; width: 1fr; overflow: hidden auto; scrollbar-size-vertical: 1; }
+    """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("up,k", "move(-1)", show=False), Binding("down,j", "move(1)", show=False),
         Binding("pageup,ctrl+b", "page(-1)", show=False),
@@ -107,6 +109,7 @@ class Table(ScrollView, can_focus=True):
     def render_line(self, y: int) -> Strip:
         """The head, or a run."""
         cells = self.size.width
+        self._listing.fit(self._room)  # a scroll bar may have come
         if y == 0:
             return strip([Span(_NO_MARK), *self._listing.heads()], cells)
         k = round(self.scroll_offset.y) + y - 1
