@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from math import isfinite
 from typing import TYPE_CHECKING
 
-from iterun.analysis.numbers import column, duration, value
+from iterun.analysis.numbers import as_float, column, duration, value
 from iterun.analysis.report import drawing
 from iterun.analysis.report.listing import clip
 
@@ -91,7 +91,7 @@ def _fill(found: History, kept: Sequence[Iteration], names: Sequence[str]) -> No
 
 
 def _spark(name: str, lines: Sequence[Iteration]) -> Spark:
-    points = [(line.i, float(line.metrics[name])) for line in lines if name in line.metrics]
+    points = [(line.i, as_float(line.metrics[name])) for line in lines if name in line.metrics]
     finite = [y for _, y in points if isfinite(y)]
     span = f"{value(min(finite))} to {value(max(finite))}" if finite else "not finite"
     return Spark(name, value(points[0][1]), value(points[-1][1]), span, drawing.spark(points))
