@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from iterun.errors import IterunError
+from iterun.errors import ConfigError, IterunError
 from iterun.store import paths
 from iterun.store.index import Index
 from iterun.store.reader import RunView
@@ -175,9 +175,16 @@ def open(name: str, outputs: Folder = None) -> Run:
 
     Raises:
         StoreError: no run has the name, or several have.
+        ConfigError: it names an iteration.
     """
     with Index(paths.outputs_root(outputs)) as index:
-        return Run(index.resolve(name)[0])
+        directory, iteration = index.resolve(name)
+    if iteration is not None:
+        raise ConfigError(
+            f"{name} names an iteration, and a run is opened whole",
+            hint=f"as in .iterations().loc[{iteration}] of the run",
+        )
+    return Run(directory)
 
 
 def run(task: str, *, outputs: Folder = None, config_dir: Folder = None, **settings: Any) -> Run:

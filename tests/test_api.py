@@ -109,6 +109,13 @@ def test_a_name_of_no_run_is_an_error_of_ours(tmp_path: Path) -> None:
         iterun.open("zz")
 
 
+def test_a_run_is_opened_whole(tmp_path: Path) -> None:
+    finished(tmp_path / "outputs", sparsity=0.5)
+
+    with pytest.raises(iterun.IterunError, match="a1@1 names an iteration"):
+        iterun.open("a1@1")
+
+
 def test_a_run_from_python_is_the_run_of_the_command_line(tmp_path: Path, capfd: Any) -> None:
     run = count(to=4, by=0.5, seed=7, **{"stop.iterations": 3})
 

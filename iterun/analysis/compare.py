@@ -217,7 +217,7 @@ def _remarks(found: Comparison, *, all_states: bool) -> list[str]:
         remarks.append("runs that did not complete are in the means")
     if repeats:
         remarks.append(f"{repeats} of a repeated seed left out: the newest of each counts")
-    if uneven := sum(map(_is_uneven, found.entries)) if found.at is None else 0:
+    if uneven := sum(map(is_uneven, found.entries)) if found.at is None else 0:
         remarks.append(
             f"{uneven} with seeds that stop.iterations ended at different iterations: "
             "--at I compares equal ones"
@@ -236,7 +236,7 @@ def _on_iterations(found: Comparison, own: Mapping[Path, int]) -> list[str]:
     return remarks
 
 
-def _is_uneven(entry: Entry) -> bool:
+def is_uneven(entry: Entry) -> bool:
     """Whether a cap of iterations ended its seeds, and not all at one iteration."""
     lengths = {row.iterations for row in entry.counted}
     return len(lengths) > 1 and any(row.reason == "iterations" for row in entry.counted)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from math import nan
 from typing import TYPE_CHECKING
 
-from iterun.analysis.compare import REPEAT
+from iterun.analysis.compare import REPEAT, is_uneven
 from iterun.analysis.numbers import column, count, duration
 from iterun.analysis.report import drawing
 from iterun.analysis.report.listing import Cell, Column, numbers, of_settings
@@ -59,6 +59,8 @@ def read(found: Comparison, system: str) -> Groups:
     )  # fmt: skip
     if any(REPEAT in found.entries[k].left_out for k in ranked):
         groups.notes.append("of a seed that was run twice the newest run counts")
+    if any(is_uneven(found.entries[k]) for k in ranked):
+        groups.notes.append("stop.iterations ended seeds of a setting at different iterations")
     return groups
 
 

@@ -32,7 +32,7 @@ def make(tmp_path: Path) -> Make:
         parameters: dict[str, Any] | None = None, about: dict[str, Any] = ABOUT,
         files: dict[Any, bytes] | None = None, labels: dict[str, str] | None = None,
         more: dict[str, float] | None = None, note: str = "", error: str | None = None,
-        **changes: Any,
+        reason: str = "length", **changes: Any,
     ) -> Path:  # fmt: skip
         record = replace(RECORD, id=id, **changes)
         directory = (
@@ -55,12 +55,12 @@ def make(tmp_path: Path) -> Make:
                     writer.save_bytes(key, data)
             best = min(range(len(values)), key=values.__getitem__)
             writer.summary(Summary(
-                state=state, reason="length", parameters={**parameters, "seed": record.seed},
+                state=state, reason=reason, parameters={**parameters, "seed": record.seed},
                 objective=record.objective, last={"ppl": values[-1], **(more or {})},
                 best={"i": best, "value": values[best]}, result={"ppl_dense": 20.25},
                 iterations=len(values) - 1, seconds=12.5, costs={"peak_mem_mb": 512.0},
             ))  # fmt: skip
-            writer.status(state, reason="length", error=error, iteration=len(values) - 1)
+            writer.status(state, reason=reason, error=error, iteration=len(values) - 1)
         if note:
             from iterun.store.marks import set_note
 

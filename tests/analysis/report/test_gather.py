@@ -44,6 +44,16 @@ def test_unfinished_runs_are_counted_but_not_averaged(make: Callable) -> None:
     assert (cells["runs"], cells["ppl"]) == ("1 (+ 1 failed)", "20")
 
 
+def test_seeds_that_were_cut_at_different_iterations_are_said(make: Callable) -> None:
+    whole = make("a1", seed=1)
+    cut = make("a2", seed=2, ppl=[30.0, 20.0], reason="iterations")
+
+    (system,) = read(whole, cut).systems
+
+    said = "stop.iterations ended seeds of a setting at different iterations"
+    assert system.groups.notes == [said]
+
+
 def test_of_one_setting_every_seed_is_drawn_too(make: Callable) -> None:
     (system,) = read(*(make(f"a{n}", seed=n) for n in (1, 2))).systems
 
