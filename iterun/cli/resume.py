@@ -52,11 +52,11 @@ def resume(
     with Index(paths.outputs_root(outputs)) as index:
         found = picked.runs(index, names)
     going = _those_that_can(found, err(), anyway=bool(settings)) if by_condition else found
-    if dry_run:
-        _show(going, as_json=as_json)
-        return 0
     if not going:
         err().line("no run is left to go on with")
+    if dry_run and (going or as_json):
+        _show(going, as_json=as_json)
+    if dry_run or not going:
         return 0
     if by_condition and not (quiet or as_json):
         err().line(f"{count(len(going), 'run')} to go on with: {_named(going)}")

@@ -56,6 +56,8 @@ def test_a_completed_run_is_left_out_unless_its_end_is_set_anew(
     assert [line.split()[0] for line in answer.lines] == ["id", ids[1]]
     assert "left out: 2 runs that are completed" in answer.err
     assert iterun("resume", "seed=0").err.endswith("no run is left to go on with\n")
+    assert iterun("resume", "seed=0", "--dry-run").out == ""
+    assert iterun("resume", "seed=0", "--dry-run", "--json").out == "[]\n"
 
 
 def test_a_dry_run_says_where_from_and_does_nothing(iterun: Any, ids: list[str]) -> None:
