@@ -16,7 +16,7 @@ from iterun.analysis.settings import Setting, group
 from iterun.store.schema import COMPLETED, PRUNED
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -130,6 +130,7 @@ def plot(
         for setting in settings
         for row in setting.rows
     }
+    remarks += _short_of(until or {}, read.values())
     drawn = _drawn(settings, each=each)
     panels = []
     for measure in wanted:
@@ -229,6 +230,16 @@ def _rank(row: Row) -> tuple[bool, bool, float]:
 
 def _cut(curve: Curve, last: int | None) -> Curve:
     return curve if last is None else curve.at(curve.i <= last)
+
+
+def _short_of(until: Mapping[str, int], curves: Iterable[Curve]) -> list[str]:
+    """Remarks on runs that have not come as far as was asked."""
+    ends = {curve.id: int(curve.i[-1]) for curve in curves if len(curve.i)}
+    return [
+        f"{id} has no iteration {last}: it is drawn up to {ends[id]}"
+        for id, last in until.items()
+        if ends.get(id, last) < last
+    ]
 
 
 def _labels(settings: Sequence[Setting]) -> list[str]:

@@ -15,7 +15,7 @@ from statistics import fmean
 from typing import TYPE_CHECKING
 
 from iterun.analysis.settings import Setting, group
-from iterun.errors import ConfigError
+from iterun.errors import ConfigError, nearest
 from iterun.ops.stats import Interval, mean_interval
 from iterun.store.rows import MISSING
 from iterun.store.schema import PRUNED
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from iterun.store.rows import Row
 
 _ENDED_BADLY = ("failed", "diverged")
+_MOST_NAMES = 12  #: that a hint lists
 _UNFINISHED = ("running", "interrupted", "lost")
 
 
@@ -80,6 +81,7 @@ def choose(rows: Sequence[Row], metric: str | None = None, goal: str | None = No
     """
     metric, goal = _objective(rows, metric, goal)
     _refuse_unfinished(rows)
+    _refuse_unknown(rows, metric)
     settings = group(rows)
     values = {id(s): _values(s, metric) for s in settings}
     seeds = _shared([frozenset(found) for found in values.values()])
@@ -139,6 +141,8 @@ def _objective(rows: Sequence[Row], metric: str | None, goal: str | None) -> tup
         metric, usual = next(iter(known))
     else:
         usual = dict(known).get(metric, "")
+    if goal not in (None, "min", "max"):
+        raise ConfigError(f"--goal {goal} is no goal", hint="--goal min or --goal max")
     goal = goal or usual
     if goal not in ("min", "max"):
         raise ConfigError(
@@ -158,6 +162,17 @@ def _refuse_unfinished(rows: Sequence[Row]) -> None:
         hint=f"iterun resume {names.removesuffix(' …')}; or leave their settings out on purpose "
         "with status=completed",
     )
+
+
+def _refuse_unknown(rows: Sequence[Row], metric: str) -> None:
+    if all(row.get(metric) is MISSING for row in rows):
+        known = sorted(set[str]().union(*({*row.last, *row.result, *row.costs} for row in rows)))
+        close = nearest(metric, known)
+        raise ConfigError(
+            f"none of these runs has {metric}",
+            hint=f"did you mean {' or '.join(close)}?" if close
+            else f"they have {', '.join(known[:_MOST_NAMES])}",
+        )  # fmt: skip
 
 
 def _values(setting: Setting, metric: str) -> dict[int, float]:

@@ -90,7 +90,7 @@ def _tuning(index: Index, words: Sequence[str]) -> list[Row]:
 
 def _picked(index: Index, words: Sequence[str]) -> list[Row]:
     """The runs that are meant; of a sweep also those that it found done already."""
-    found = [it.row for it in picked.runs(index, words)]
+    found = picked.whole(picked.runs(index, words), "iterun select")
     [word, *others] = words
     if not others and word.startswith("sweep="):
         folder = index.outputs / paths.SWEEPS / word.removeprefix("sweep=")

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from iterun.cli.picked import Picked
     from iterun.cli.watch_display import Display
     from iterun.core.progress import IterationDone
     from iterun.store.rows import Row
@@ -85,10 +84,14 @@ class Runs:
         self.n_removed = 0  #: while they were watched
         self._found: dict[Path, Watched] = {}
         self._rows: list[Row] = []
-        found = picked.runs(index, words, limit=MOST + 1) if words else [_newest(index)]
+        found = (
+            picked.whole(picked.runs(index, words, limit=MOST + 1), "iterun watch")
+            if words
+            else [_newest(index)]
+        )
         self.is_cut = len(found) > MOST  #: more fit than are followed
-        for run in found:
-            self._add(run.row)
+        for row in found:
+            self._add(row)
         self.is_one = len(found) == 1 and not self.conditions
 
     @property
@@ -149,7 +152,7 @@ class Runs:
         self._rows.append(row)
 
 
-def _newest(index: Index) -> Picked:
+def _newest(index: Index) -> Row:
     """The newest run that goes on, else the newest one.
 
     Raises:
@@ -158,4 +161,4 @@ def _newest(index: Index) -> Picked:
     rows = index.rows(limit=MOST)
     if not rows:
         raise StoreError(f"no runs below {index.outputs} yet", hint="iterun task=prune makes one")
-    return picked.Picked(next((row for row in rows if row.state == RUNNING), rows[0]))
+    return next((row for row in rows if row.state == RUNNING), rows[0])

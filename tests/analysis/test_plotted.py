@@ -120,9 +120,10 @@ def test_x_may_be_time_or_a_metric(make: Make) -> None:
 
 
 def test_a_run_may_be_drawn_up_to_an_iteration(make: Make) -> None:
-    (panel,) = plot([make("a", [1.0, 2.0, 3.0])], until={"a": 1}).panels
+    row = make("a", [1.0, 2.0, 3.0])
 
-    assert panel.lines[0].i.tolist() == [0, 1]
+    assert plot([row], until={"a": 1}).panels[0].lines[0].i.tolist() == [0, 1]
+    assert plot([row], until={"a": 7}).remarks == ["a has no iteration 7: it is drawn up to 2"]
 
 
 def test_what_is_not_finite_is_kept_and_told(make: Make) -> None:

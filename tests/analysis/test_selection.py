@@ -48,6 +48,15 @@ def test_another_metric_needs_its_goal():
         choose(found, "speed")
 
 
+def test_a_metric_or_goal_that_is_none_is_refused_with_what_there_is():
+    with pytest.raises(ConfigError, match="none of these runs has sped") as caught:
+        choose(rows({1: [3.0]}), "sped", "max")
+    with pytest.raises(ConfigError, match="--goal less is no goal"):
+        choose(rows({1: [3.0]}), goal="less")
+
+    assert caught.value.hint == "did you mean speed?"
+
+
 def test_a_setting_that_lacks_a_seed_is_left_out_and_named():
     choice = choose(rows({1: [3.0, 3.0], 2: [4.0, 4.0], 3: [1.0]}))
 

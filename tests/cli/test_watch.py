@@ -221,6 +221,12 @@ def test_of_several_runs_one_that_is_removed_is_watched_no_more(iterun, tmp_path
     assert "1 run removed meanwhile" in answer.err
 
 
+def test_a_run_is_watched_as_a_whole(iterun, runs):
+    runs(ppl=[30.0, 25.0])
+
+    assert "takes whole runs" in iterun("watch", "@-1@1").err
+
+
 def test_nothing_to_watch_is_said(iterun):
     answer = iterun("watch")
 
