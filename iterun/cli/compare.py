@@ -182,7 +182,18 @@ def _on_tests(found: Comparison) -> list[str]:
         remarks.append(f"{sure} with the same difference at every seed: no spread to test by")
     if alone := sum(test is not None and test.n == 1 for test in tests):
         remarks.append(f"{alone} with one common seed: a difference, but no test")
+    pairs = [(k, base) for k, base in enumerate(found.against.of) if base is not None]
+    if apart := sum(_are_apart(found, *pair) for pair in pairs):
+        remarks.append(f"{apart} without a common seed: no difference")
+    if not found.against.baselines:
+        remarks.append(f"--baseline {found.against.word}: no setting could be held against it")
     return remarks
+
+
+def _are_apart(found: Comparison, k: int, base: int) -> bool:
+    """Whether both entries have seeds, but none in common."""
+    own, other = (set(found.entries[j].seeds) for j in (k, base))
+    return bool(own and other) and not own & other
 
 
 def _figures(found: Comparison) -> list[Figure]:

@@ -86,6 +86,19 @@ def test_differences_without_spread_have_no_p_and_it_is_said(iterun, runs) -> No
     assert "1 with the same difference at every seed: no spread to test by" in answer.err
 
 
+def test_settings_without_a_common_seed_are_said(iterun, runs) -> None:
+    runs("a1", signature="a", seed=1, parameters={"mode": "a"})
+    runs("b1", signature="b", seed=2, parameters={"mode": "b"})
+
+    assert "1 without a common seed" in iterun("compare", "--baseline", "mode=a").err
+
+
+def test_a_baseline_that_all_settings_fit_is_said(iterun, six) -> None:
+    answer = iterun("compare", "--baseline", "model=opt-mini")
+
+    assert "--baseline model=opt-mini: no setting could be held against it" in answer.err
+
+
 def test_csv_has_full_precision_and_empty_cells_where_nothing_is(iterun, six, runs) -> None:
     runs("c1000000", ppl=[1 / 3], signature="c", parameters={"mode": "c", "steps": 60})
 
