@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from typing import TYPE_CHECKING
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from iterun.errors import IterunError
 
 _INTERRUPTED = 130
+_FULL = (errno.ENOSPC, errno.EDQUOT)
 _BROKEN_PIPE = 141  #: what a shell says of a program that SIGPIPE ended
 
 
@@ -32,12 +34,24 @@ def main(argv: Sequence[str] | None = None) -> int:
     except IterunError as error:
         return _failed(error, with_traceback="--debug" in words)
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nothing left to flush
+        _let_go_of_stdout()
         return _BROKEN_PIPE
+    except OSError as error:
+        if error.errno not in _FULL or error.filename is not None:
+            raise
+        _let_go_of_stdout()
+        why = os.strerror(error.errno or 0).lower()
+        full = IterunError(f"the output can't be written: {why}", hint="make room")
+        return _failed(full, with_traceback="--debug" in words)
     except KeyboardInterrupt:
         sys.stderr.write("\n")
         return _INTERRUPTED
     return status
+
+
+def _let_go_of_stdout() -> None:
+    """Have nothing left to flush when the interpreter ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _failed(error: IterunError, *, with_traceback: bool) -> int:

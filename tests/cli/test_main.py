@@ -1,6 +1,7 @@
 """The first words of a newcomer, and what goes wrong."""
 
 import io
+import os
 import re
 from typing import Any
 
@@ -109,6 +110,19 @@ def test_a_reader_that_leaves_early_is_no_error(
 
     spare.close()
     assert status == 141
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="a device of Linux")
+def test_a_full_disk_behind_the_output_is_one_sentence(
+    iterun: Any, runs: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs("a1")
+    with open("/dev/full", "w") as full:
+        monkeypatch.setattr("sys.stdout", full)
+        answer = iterun("ls")
+
+    assert answer.status == 1
+    assert answer.err.startswith("error: the output can't be written: no space left")
 
 
 def test_colour_is_asked_for_and_refused(iterun: Any, monkeypatch: pytest.MonkeyPatch) -> None:
