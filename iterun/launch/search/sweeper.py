@@ -84,7 +84,7 @@ class OptunaSweeper(Sweeper):
         plan = planned(words, space, objective, settings)
         trials = Trials(find(Path(self.task.sweep.folder), plan), plan, space)
         self._join(trials)
-        self.account.begin(workers=max(1, self._workers(space)), objective=objective)
+        self.account.begin(workers=self._workers(space), objective=objective)
         trials.note()
         self._tell_of_all(trials)
         self._tell_of_old(trials)
