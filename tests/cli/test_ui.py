@@ -37,6 +37,8 @@ class Seen:
     ids: list[str]  #: of the runs of the table
     at: str | None  #: the id under the cursor
     marked: list[str]  #: ids
+    colors: set[str]  #: of the letters
+    reversed: list[str]  #: lines with the cursor
 
     @property
     def text(self) -> str:
@@ -45,9 +47,16 @@ class Seen:
 
 def see(ui: Ui) -> Seen:
     runs, row = ui._browser.runs, ui._browser.query_one(Table).row
-    lines = [strip.text.rstrip() for strip in ui.screen._compositor.render_strips()]
-    ids = [row.id for row in runs.shown]
-    return Seen(lines, ids, row.id if row else None, [row.id for row in runs.marked])
+    strips = ui.screen._compositor.render_strips()
+    styled = [(part.text, part.style) for strip in strips for part in strip if part.style]
+    return Seen(
+        lines=[strip.text.rstrip() for strip in strips],
+        ids=[row.id for row in runs.shown],
+        at=row.id if row else None,
+        marked=[row.id for row in runs.marked],
+        colors={style.color.name for _, style in styled if style.color},
+        reversed=[text for text, style in styled if style.reverse],
+    )
 
 
 async def rest(ui: Ui, pilot: Pilot[None]) -> None:
@@ -126,6 +135,18 @@ def test_every_size_of_terminal_shows_runs_and_keys(three: Path, size: tuple[int
     assert all(id in seen.text for id in seen.ids)
     assert "q quit" in seen.text
     assert max(map(len, seen.lines)) <= size[0]
+
+
+def test_without_colour_the_cursor_and_marks_are_still_seen(
+    three: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+
+    seen = after(three, "space")
+
+    assert seen.colors == {"default"}
+    assert "● cccc" in seen.text
+    assert "bbbb" in "".join(seen.reversed)
 
 
 def test_keys_move_the_cursor(three: Path) -> None:
@@ -268,6 +289,25 @@ def test_d_asks_moves_to_the_trash_and_z_brings_back(three: Path) -> None:
     assert len(after(three, "d", "n").ids) == 3
     assert after(three, "d", "y").ids == ["bbbb", "aaaa"]
     assert after(three, "a", "d", "y", "z").ids == ["bbbb", "aaaa"]
+
+
+def test_what_is_typed_ahead_of_a_question_is_no_command(three: Path) -> None:
+    runs, work = Runs(three), Work()
+    ui = Ui(runs, work, work.pool.submit(runs.read), "")
+
+    async def run() -> Seen:
+        async with ui.run_test() as pilot:
+            await rest(ui, pilot)
+            runs.mark(runs.shown)
+            for key in "du":
+                ui.post_message(events.Key(key, key))
+            await rest(ui, pilot)
+            return see(ui)
+
+    seen = asyncio.run(run())
+
+    assert len(seen.marked) == 3
+    assert "move 3 runs to the trash?" in seen.text
 
 
 def test_y_shows_the_line_that_repeats_the_run(three: Path) -> None:

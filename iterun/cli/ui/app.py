@@ -40,7 +40,7 @@ class Ui(App[None]):
     TITLE = "iterun"
 
     def __init__(self, runs: Runs, work: Work, first: Future[list[Row]], text: str) -> None:
-        super().__init__()
+        super().__init__(ansi_color=True)
         self._browser = Browser(runs, work, first, text)
         self.register_theme(_THEME)
         self.theme = _THEME.name

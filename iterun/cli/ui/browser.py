@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from iterun.cli.ui.work import Work
     from iterun.store.rows import Row
 
-_EVERY = 2.0  #: seconds between two looks while a run goes on
+_EVERY = 2.0  #: seconds between two looks while a run goes on, or none is there
 _SELDOM = 5  #: as many times less often while none does: others may begin
 _SOON = 0.12  #: seconds until a filter that is typed is tried
 _WIDE = 120  #: cells from which details stand beside the table
@@ -125,12 +125,17 @@ class Browser(Screen[None]):
         below.styles.height = len(lines)
         below.show(lines)
 
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool:
+        """No key is a command while something is asked: it was typed ahead of the question."""
+        is_asked = self.query_one(Question).display or self.query_one(Ask).display
+        return action == "app.quit" or not is_asked
+
     # -- the filter -----------------------------------------------------------------------------
 
     def action_filter(self) -> None:
         """Type a filter."""
         self._before = self._text
-        self.query_one("#filter", Input).focus()
+        self.set_focus(self.query_one("#filter", Input))
 
     def on_input_changed(self, event: Input.Changed) -> None:
         """Try the filter as far as it is typed."""
@@ -141,7 +146,7 @@ class Browser(Screen[None]):
     def on_input_submitted(self, event: Input.Submitted) -> None:
         """The filter is typed."""
         if event.input.id == "filter" and self._filter(event.value):
-            self.query_one(Table).focus()
+            self.set_focus(self.query_one(Table))
 
     def key_escape(self) -> None:
         """Leave the filter as it was."""
@@ -149,12 +154,12 @@ class Browser(Screen[None]):
         if line.has_focus:
             self._filter(self._before)
             line.value = self._before
-            self.query_one(Table).focus()
+            self.set_focus(self.query_one(Table))
 
     def key_down(self) -> None:
         """From the filter to the table."""
         if self.query_one("#filter", Input).has_focus:
-            self.query_one(Table).focus()
+            self.set_focus(self.query_one(Table))
 
     def _filter(self, text: str) -> bool:
         """Show what fits; a fault is told, and all stays as it was."""
@@ -284,7 +289,7 @@ class Browser(Screen[None]):
         aside = f" ({', '.join(remarks)})" if remarks else ""
 
         def answer(yes: bool) -> None:
-            self.query_one(Table).focus()
+            self.set_focus(self.query_one(Table))
             if yes:
                 self._change(lambda: self._trash.move(rows))
             else:
@@ -315,7 +320,7 @@ class Browser(Screen[None]):
 
     def _ask(self, label: str, text: str, take: Callable[[str], None]) -> None:
         def back() -> None:
-            self.query_one(Table).focus()
+            self.set_focus(self.query_one(Table))
 
         self.query_one(Ask).ask(label, text, take, back)
 
@@ -336,7 +341,8 @@ class Browser(Screen[None]):
 
     def _tick(self) -> None:
         self._ticks += 1
-        if not self._is_reading and (self.runs.is_running or self._ticks % _SELDOM == 0):
+        is_live = self.runs.is_running or not self.runs.all
+        if not self._is_reading and (is_live or self._ticks % _SELDOM == 0):
             self._read()
 
     def _read(self, said: str = "") -> None:

@@ -32,7 +32,7 @@ AWAY = Style(bold=True, underline=True)  #: the cursor while another widget take
 def strip(line: Line, cells: int, over: Style | None = None) -> Strip:
     """A line as long as its widget; `over` is laid over all of it, without its own colours."""
     segments = [Segment(text, over or STYLES[style]) for text, style in line]
-    return Strip(segments).adjust_cell_length(cells, over)
+    return Strip(segments).adjust_cell_length(cells, over or STYLES[""])
 
 
 class Bar(Widget):

@@ -56,7 +56,7 @@ class Ask(Horizontal):
         bar.show([[Span(clean(label), "head")]])
         line.value = text
         self.display = True
-        line.focus()
+        self.screen.set_focus(line)
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         """Hand the text over."""
@@ -90,7 +90,7 @@ class Question(Widget, can_focus=True):
         self._text, self._answer = clean(text), answer
         self.display = True
         self.refresh()
-        self.focus()
+        self.screen.set_focus(self)
 
     def on_key(self, event: events.Key) -> None:
         """Take the answer."""
