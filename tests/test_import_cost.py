@@ -61,6 +61,7 @@ LIGHT = {
     "diff @-1 3f9a --patch": {"yaml"},
     "plot --help": {"yaml", "sqlite3"},
     "watch --help": {"yaml", "sqlite3"},
+    "ui --help": {"yaml", "sqlite3", "textual"},
     "watch --once": {"yaml"},
     "watch task=prune --json": {"yaml"},
 }
