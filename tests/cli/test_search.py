@@ -45,6 +45,7 @@ def test_why_trials_failed_is_said_once(search):
     assert answer.status == 0
 
 
+@pytest.mark.slow  # several runs
 def test_a_study_that_is_done_shows_what_it_found_and_does_nothing(search):
     first = search("hydra.sweeper.study_name=mine", "hydra.sweeper.n_trials=2")
     again = search("hydra.sweeper.study_name=mine", "hydra.sweeper.n_trials=2")

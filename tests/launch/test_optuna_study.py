@@ -233,6 +233,15 @@ def test_a_kill_before_a_trial_has_its_settings_loses_none(tmp_path, name):
     assert name != "grid" or len({str(trial.params) for trial in tried}) == 4
 
 
+def test_a_trial_that_waited_since_a_kill_is_proposed_as_it_would_have_been(tmp_path):
+    random = {"name": "random", "seed": 1}
+    whole, broken = (trials(tmp_path / name, sampler=random) for name in "ab")
+    broken.study.enqueue_trial({}, user_attrs={"owner": broken._me})
+
+    assert broken.ask().params == whole.ask().params
+    assert broken.ask().params == whole.ask().params
+
+
 def test_two_processes_at_a_grid_take_no_point_twice(tmp_path):
     words = ("x=range(0,0.5,0.25)", "y=1,2")
     mine, other = (trials(tmp_path, words, sampler={"name": "grid"}) for _ in range(2))

@@ -141,9 +141,10 @@ class Trials:
         seconds: one that is killed meanwhile is known as stale at once.
         """
         waiting = [t.number for t in self._all() if t.state == optuna().trial.TrialState.WAITING]
+        number = waiting[0] if waiting else len(self._all())
         if not waiting:
             self.study.enqueue_trial({}, user_attrs={OWNER: self._me})
-        self.study.sampler = self._sampler(waiting[0] if waiting else len(self._all()))
+        self.study.sampler = self._sampler(number)
         trial = self.study.ask(self._distributions)
         trial.set_user_attr(OWNER, self._me)
         return trial
