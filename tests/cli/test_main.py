@@ -45,7 +45,8 @@ def test_every_command_has_help_with_an_example(name: str) -> None:
     assert result.stdout.startswith(f"usage: iterun {name}")
     assert f"\n  iterun {name}" in result.stdout.partition("Examples")[2]
     options = result.stdout.partition("Options\n")[2].partition("\n\n")[0]
-    assert all(re.search(r"\S  +\S", line) for line in options.splitlines())
+    first = [line for line in options.splitlines() if line.startswith("  -")]
+    assert all(re.search(r"\S  +\S", line) for line in first)
     offered = {*COMMANDS[name].options, "--outputs", "--help"}
     assert {*re.findall(r"--[a-z-]+", options)} | {"--outputs"} >= offered - {"--outputs"}
 
