@@ -115,7 +115,8 @@ def _last(board: Board, columns: int) -> list[Part]:
     if board.is_stopping:
         text = f"stopping: {count(len(board.running()), 'job')} on the way to a checkpoint"
         return [Span(f"  {clip(f'{text}; Ctrl-C again leaves at once', columns - 2)}", "warn")]
-    text = f"{place(board)} · Ctrl-C stops with checkpoints"
+    does = "leaves the jobs there" if "slurm" in board.launcher else "stops with checkpoints"
+    text = f"{place(board)} · Ctrl-C {does}"
     return [Span(f"  {clip(text, columns - 2)}", "dim")]
 
 
