@@ -108,13 +108,16 @@ def test_without_slurm_the_line_says_where_to_type_it(
         ("nodes=2", "a run is one process"),
         ("array_parallelism=0", "not a whole number of at least 1"),
         ("timeout_min=soon", "not a whole number"),
+        pytest.param(
+            "wait=false hydra/sweeper=optuna", "a search asks for jobs", marks=pytest.mark.slow
+        ),
     ],
 )
 def test_settings_that_make_no_sense_are_refused(
     setting: str, said: str, line: Any, sbatch: Path
 ) -> None:
     with pytest.raises(ConfigError, match=said):
-        line(*SLURM, f"hydra.launcher.{setting}")
+        line(*SLURM, *f"hydra.launcher.{setting}".split())
     assert line.nothing_left
     assert not sbatch.exists()
 

@@ -13,7 +13,7 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from iterun.errors import ConfigError, UnavailableError
+from iterun.errors import ConfigError, UnavailableError, raise_all
 from iterun.launch.afar import done_before, forget
 from iterun.launch.launcher import Local
 from iterun.launch.search.events import StudyRemark
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+_NO_SEARCHES = ("grid", "basic")  # sweepers that know all jobs from the beginning
 _LEAST = {"timeout_min": 1, "signal_delay_s": 0, "max_num_timeout": 0, "array_parallelism": 1}
 
 
@@ -60,19 +61,28 @@ class Slurm(Local):
                 hint="type the line on a login node of the cluster; hydra/launcher=joblib does "
                 "the jobs on this machine",
             )
+        raise_all(self._faults())
+
+    def _faults(self) -> Iterator[ConfigError]:
+        """Yield what is wrong with the settings by themselves."""
         for name in ("nodes", "tasks_per_node"):
             if self.settings.get(name) not in (None, 1):
-                raise ConfigError(
+                yield ConfigError(
                     f"hydra.launcher.{name}={self.settings[name]}: a run is one process",
                     hint="hydra.launcher.cpus_per_task and gpus_per_node give it more to work with",
                 )
         for name, least in _LEAST.items():
             value = self.settings.get(name)
             if not isinstance(value, int) or isinstance(value, bool) or value < least:
-                raise ConfigError(
+                yield ConfigError(
                     f"hydra.launcher.{name}={value} is not a whole number of at least {least}",
                     hint=f"as in hydra.launcher.{name}={max(least, 60)}",
                 )
+        if not self.wait and self.account.record.sweeper not in _NO_SEARCHES:
+            yield ConfigError(
+                "hydra.launcher.wait=false: a search asks for jobs by what those before them gave",
+                hint="leave hydra.launcher.wait=false out",
+            )
 
     def check(self, asked: Sequence[Asked]) -> None:
         super().check(asked)
@@ -82,14 +92,6 @@ class Slurm(Local):
         return 0
 
     def each(self, sweep: Sweep, asked: Sequence[Asked], held: Held) -> Iterator[JobRecord]:
-        if not self.wait and self.account.is_search:
-            raise ConfigError(
-                "a search waits for its jobs: it asks for the next ones by what they gave",
-                hint="leave hydra.launcher.wait=false out",
-            )
-        yield from self._each(sweep, asked, held)
-
-    def _each(self, sweep: Sweep, asked: Sequence[Asked], held: Held) -> Iterator[JobRecord]:
         folder = Path(sweep.folder)
         waiting = Waiting(folder, self.account)
         left: list[Asked] = []
