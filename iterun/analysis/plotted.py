@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from iterun.analysis import curves
+from iterun.analysis import curves, selection
 from iterun.analysis.numbers import count
 from iterun.analysis.settings import Setting, group
 from iterun.store.schema import COMPLETED, PRUNED
@@ -124,6 +124,7 @@ def plot(
     remarks: list[str] = []
     settings = sorted(group(rows), key=_by_what_differs)
     if not each:
+        remarks += filter(None, [selection.mixed(settings)])
         settings = _one_run_a_seed(settings, remarks)
     read = {
         row.path: _cut(curves.read(row, [*asked, x_name]), (until or {}).get(row.id))

@@ -14,9 +14,11 @@ from dataclasses import dataclass, field
 from statistics import fmean
 from typing import TYPE_CHECKING
 
+from iterun.analysis.numbers import count
 from iterun.analysis.settings import Setting, group
 from iterun.errors import ConfigError, nearest
 from iterun.ops.stats import Interval, mean_interval
+from iterun.store import selections
 from iterun.store.rows import MISSING
 from iterun.store.schema import PRUNED
 
@@ -122,6 +124,20 @@ def values_by_seed(rows: Iterable[Row], metric: str) -> dict[int, float]:
         if _is_whole(row) and value is not None:
             found.setdefault(row.seed, value)
     return dict(sorted(found.items()))
+
+
+def mixed(settings: Iterable[Setting]) -> str | None:
+    """A remark where runs that chose a setting and its evaluation are taken as one; None: nowhere.
+
+    The chosen setting's tuning score is too good, and it would be in the mean.
+    """
+    kinds = [{selections.TAG in row.tags for row in setting.rows} for setting in settings]
+    if not (n := sum(len(found) > 1 for found in kinds)):
+        return None
+    return (
+        f"{count(n, 'setting')} with runs of a choice and of its evaluation in one mean: "
+        f"tag={selections.TAG} or tag!={selections.TAG} keeps them apart"
+    )
 
 
 def _objective(rows: Sequence[Row], metric: str | None, goal: str | None) -> tuple[str, str]:

@@ -35,7 +35,8 @@ def make(tmp_path: Path) -> Make:
         parameters = changes.pop("parameters", {})
         more = changes.pop("more", {})
         metrics: dict[str, float] = {}
-        config = {"task": {**parameters, "about": {"arms": {"psnr": ["dps"]}}}}
+        about = {"arms": {"psnr": ["dps"]}}
+        config = {"task": {**parameters, "about": about}, "tags": changes.pop("tags", [])}
         record = replace(RECORD, id=id, **changes)
         with RunWriter.create(tmp_path / id, record=record, config=config) as writer:
             for i, value in enumerate(psnr):
@@ -90,6 +91,13 @@ def test_what_a_search_ended_early_does_not_stand_for_a_whole_run(make: Make) ->
     rows = [make("a", [1.0, 2.0]), make("b", [1.0], reason="pruned")]
 
     assert plot(rows).panels[0].lines[0].runs == ["a"]
+
+
+def test_an_evaluation_in_one_mean_with_what_chose_its_setting_is_told(make: Make) -> None:
+    rows = [make("a", [1.0]), make("b", [3.0], seed=1000, tags=["evaluation"])]
+
+    assert plot(rows).remarks[0].startswith("1 setting with runs of a choice and of its evaluation")
+    assert plot(rows[1:]).remarks == plot(rows[:1]).remarks == []
 
 
 def test_settings_that_no_float_holds_have_their_place(make: Make) -> None:
