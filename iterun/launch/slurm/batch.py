@@ -41,8 +41,8 @@ _SCRIPT = """\
 #!/bin/bash
 {setup}
 # The step has the CPUs that the job has, and libraries start no more threads.
+[ -z "$SLURM_CPUS_PER_TASK" ] || export SRUN_CPUS_PER_TASK=$SLURM_CPUS_PER_TASK
 cpus=${{SLURM_CPUS_PER_TASK:-${{SLURM_CPUS_ON_NODE:-1}}}}
-export SRUN_CPUS_PER_TASK=$cpus
 export OMP_NUM_THREADS=$cpus MKL_NUM_THREADS=$cpus OPENBLAS_NUM_THREADS=$cpus
 {path}
 # Signals are for the step: this shell stays until the run has its checkpoint.

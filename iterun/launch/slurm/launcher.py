@@ -8,7 +8,6 @@ same line with on_existing=resume waits for those that are in the queue, and sub
 
 from __future__ import annotations
 
-import logging
 import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -32,8 +31,6 @@ if TYPE_CHECKING:
     from iterun.launch.held import Held
     from iterun.launch.slurm.batch import Batch
     from iterun.launch.sweep import Asked, Sweep
-
-log = logging.getLogger(__name__)
 
 _NO_SEARCHES = ("grid", "basic")  # sweepers that know all jobs from the beginning
 _LEAST = {"timeout_min": 1, "signal_delay_s": 0, "max_num_timeout": 0, "array_parallelism": 1}
