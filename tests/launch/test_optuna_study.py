@@ -186,6 +186,15 @@ def test_sqlite_keeps_a_study_too(tmp_path):
     assert trials(tmp_path, storage=url).missing() == 3
 
 
+@pytest.mark.slow  # sqlalchemy
+def test_a_database_that_cannot_be_had_is_named_without_its_password(tmp_path):
+    with pytest.raises((ConfigError, UnavailableError)) as caught:
+        trials(tmp_path, storage="mysql+pymysql://me:secret@somewhere/studies")
+
+    assert "mysql+pymysql://…@somewhere/studies" in caught.value.message
+    assert "secret" not in caught.value.message
+
+
 def test_a_study_of_another_line_is_refused(tmp_path):
     trials(tmp_path)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import sys
 from functools import lru_cache
 from pathlib import Path
@@ -103,15 +104,19 @@ def _database(url: str) -> BaseStorage:
         return optuna().storages.RDBStorage(url)
     except ImportError as error:
         raise UnavailableError(
-            f"hydra.sweeper.storage={url} needs a package that isn't here: {error}",
+            f"hydra.sweeper.storage={_told(url)} needs a package that isn't here: {error}",
             hint="install it, or leave hydra.sweeper.storage away: a journal file needs none",
         ) from error
     except (sqlalchemy.exc.SQLAlchemyError, OSError, RuntimeError) as error:
         raise ConfigError(
-            f"hydra.sweeper.storage={url.partition('@')[0]} can't be opened: "
-            + str(error).partition("\n")[0],
+            f"hydra.sweeper.storage={_told(url)} can't be opened: " + str(error).partition("\n")[0],
             hint="as in sqlite:///study.db; or a file's name for a journal",
         ) from error
+
+
+def _told(url: str) -> str:
+    """A URL without its user and password."""
+    return re.sub(r"//.*@", "//…@", url)
 
 
 def _mend(path: Path, lock: Any) -> None:
