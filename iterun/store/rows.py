@@ -28,6 +28,7 @@ _BODY = (
 #: other words for them
 ALIASES = {"status": "state", "task": "system", "tag": "tags"}
 #: where a bare name is looked for, in this order, and the prefix that picks one place
+_NO_PARAMETERS = ("about", "objective")  # of the node `task`
 PLACES = {"task": "parameters", "metrics": "last", "result": "result", "cost": "costs"}
 
 
@@ -278,11 +279,11 @@ def is_utf8(text: str) -> bool:
 
 def _parameters(view: RunView) -> dict[str, Any]:
     """What the summary will say, before there is one."""
-    task = view.config.get("task")
-    flat = {k: v for k, v in task.items() if k != "_target_"} if isinstance(task, dict) else {}
-    record = view.record
+    task, record = view.config.get("task"), view.record
+    own = task if isinstance(task, dict) else {}
+    flat = {k: x for k, x in own.items() if k[:1] != "_" and k not in _NO_PARAMETERS}
     chosen = {"model": record.model, "data": record.data, "seed": record.seed}
-    return {**flat, **chosen, **record.resolved}
+    return {**flat, **{k: x for k, x in chosen.items() if x is not None}, **record.resolved}
 
 
 def _stamp(created: str) -> float:

@@ -11,7 +11,7 @@ from iterun.errors import ConfigError, StoreError
 from iterun.store import filters
 from iterun.store.index import Index
 from iterun.store.reader import RunView
-from iterun.store.rows import MISSING
+from iterun.store.rows import MISSING, row_of
 from iterun.store.schema import RunRecord, encode
 from iterun.store.writer import RunWriter
 
@@ -89,6 +89,16 @@ def test_a_run_without_a_summary_has_the_parameters_of_its_config(writer, output
 
     assert row.state == "running"
     assert (row.get("sparsity"), row.get("model"), row.seconds) == (0.5, "opt-mini", None)
+
+
+def test_what_a_system_says_of_itself_is_no_parameter(outputs):
+    task = {"_target_": "x.Y", "about": {"system": "a/b"}, "objective": {}, "rate": 1.0}
+    record = RunRecord(
+        id="f", system="a/b", family="a", signature="s", seed=0, created="2026-01-01T00:00:00+00:00"
+    )
+    RunWriter.create(outputs / "a/b/f", record=record, config={"task": task}).close()
+
+    assert row_of(outputs / "a/b/f").parameters == {"rate": 1.0, "seed": 0}
 
 
 def test_no_outputs_are_no_runs_and_none_are_made(outputs):
