@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -134,7 +135,11 @@ def test_what_can_not_be_verified(iterun: Any, run: Path, words: list[str], said
     assert (answer.status, said in answer.err, answer.out) == (2, True, "")
 
 
-def test_the_kept_replay_is_named(iterun: Any, run: Path) -> None:
+def test_the_kept_replay_is_named(
+    iterun: Any, run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+
     answer = iterun("verify", "@-1", "--keep", "--quiet")
 
     kept = Path(answer.err.strip().removeprefix("kept: "))
