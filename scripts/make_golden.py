@@ -35,7 +35,9 @@ def run(line: list[str], directory: Path) -> list[dict[str, Any]]:
 
     os.chdir(ROOT)
     config = to_plain(compose([*line, "backend=cpu", "backend.threads=1"]))
-    launch(config, directory=directory, argv=[], listener=lambda event: None)
+    launch(
+        config, directory=directory, outputs=directory.parent, argv=[], listener=lambda event: None
+    )
     return [
         {"i": done.i, "metrics": dict(done.metrics), "labels": dict(done.labels)}
         for done in RunView(directory).iterations()

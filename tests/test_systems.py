@@ -28,7 +28,8 @@ def system(request: pytest.FixtureRequest) -> TaskInfo:
 
 def run_lines(system: str, directory: Path, *overrides: str) -> None:
     config = to_plain(compose([f"task={system}", "backend=cpu", "backend.threads=1", *overrides]))
-    launch(config, directory=directory, argv=[], listener=lambda event: None)
+    place = {"directory": directory, "outputs": directory.parent}
+    launch(config, argv=[], listener=lambda event: None, **place)
 
 
 def compared(directory: Path) -> list[tuple[int, dict[str, float], dict[str, str]]]:

@@ -103,7 +103,8 @@ def text(path: Path) -> Path:
 
 def run(directory: Path, model: Path, data: Path, *overrides: str) -> RunView:
     line = [*TINY, f"model={model}", f"data={data}", *overrides]
-    launch(to_plain(compose(line)), directory=directory, argv=[], listener=lambda event: None)
+    place = {"directory": directory, "outputs": directory.parent}
+    launch(to_plain(compose(line)), argv=[], listener=lambda event: None, **place)
     return RunView(directory)
 
 

@@ -25,7 +25,8 @@ def done(tmp_path_factory):
         if line not in made:
             directory = tmp_path_factory.mktemp("effect") / "run"
             words = ["task=prune/perp", "backend=cpu", "backend.threads=1", *line]
-            launch(to_plain(compose(words)), directory=directory, argv=[], listener=lambda e: None)
+            place = {"directory": directory, "outputs": directory.parent}
+            launch(to_plain(compose(words)), argv=[], listener=lambda e: None, **place)
             made[line] = RunView(directory)
         return made[line]
 
