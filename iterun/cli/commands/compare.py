@@ -71,7 +71,8 @@ def command(
     run's system. Seeds of one signature make one row: mean, 95 % bootstrap interval, n. Completed
     runs count, the newest of each seed; how many are left out is said. --baseline adds a paired t
     test: difference, interval, p, and the seeds needed to see such a difference four times in five.
-    Bootstrap intervals of few seeds are narrow: of 3 they hold the true mean 3 times in 4.
+    Bootstrap intervals of few seeds are narrow: of two they hold the true mean one time in two, of
+    three three times in four.
 
     CSV, JSON and Parquet hold all settings and digits: NAME is a mean, NAME.low and NAME.high its
     interval, NAME.n its seeds.
