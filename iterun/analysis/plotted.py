@@ -273,8 +273,8 @@ def _remarks(metric: str, lines: Sequence[Line], x: str) -> list[str]:
     remarks = []
     if gaps := sum(int((~np.isfinite(line.y)).sum()) for line in lines):
         remarks.append(f"{metric} is not finite at {count(gaps, 'point')}: gaps there")
-    if x != curves.ITERATION and (lost := sum(int(np.isnan(line.x).sum()) for line in lines)):
-        remarks.append(f"{count(lost, 'point')} of {metric} left out: {x} isn't recorded there")
+    if x != curves.ITERATION and (lost := sum(int((~np.isfinite(line.x)).sum()) for line in lines)):
+        remarks.append(f"{count(lost, 'point')} of {metric} left out: {x} isn't a number there")
     if any(len(line.runs) > 1 for line in lines):
         remarks.append("values are means over seeds, with their 95 % bootstrap interval")
         if x != curves.ITERATION:

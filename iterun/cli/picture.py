@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from numpy.typing import NDArray
 
     from iterun.analysis.plotted import Line, Panel, Plot
     from iterun.cli.look import Look
@@ -81,13 +82,20 @@ def _tame(plot: Plot) -> None:
     lost = 0
     for panel in plot.panels:
         for line in panel.lines:
-            wild = (np.abs(line.y) > _LARGEST) | ((line.y != 0) & (np.abs(line.y) < _SMALLEST))
-            lost += int((wild & np.isfinite(line.y)).sum())
-            line.y, line.low, line.high = (
-                np.where(wild, np.nan, values) for values in (line.y, line.low, line.high)
+            wild = _is_wild(line.x) | _is_wild(line.y)
+            lost += int((wild & np.isfinite(line.x) & np.isfinite(line.y)).sum())
+            line.x, line.y, line.low, line.high = (
+                np.where(wild, np.nan, values) for values in (line.x, line.y, line.low, line.high)
             )
     if lost:
         plot.remarks.append(f"{count(lost, 'point')} beyond 1e±300 left out of the picture")
+
+
+def _is_wild(values: NDArray[np.float64]) -> NDArray[np.bool_]:
+    found: NDArray[np.bool_] = (np.abs(values) > _LARGEST) | (
+        (values != 0) & (np.abs(values) < _SMALLEST)
+    )
+    return found
 
 
 @contextmanager

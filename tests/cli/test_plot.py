@@ -137,10 +137,11 @@ def test_every_range_of_numbers_can_be_drawn(iterun, runs, ppl, option):
     assert max(map(len, answer.lines)) <= 100
 
 
-def test_a_picture_leaves_out_and_tells_what_would_overflow(iterun, runs, tmp_path):
-    runs(ppl=[1.0, 2.0, 1.7e308])
+@pytest.mark.parametrize("words", [[], ["@-1", "seconds", "--x", "ppl"]])
+def test_a_picture_leaves_out_and_tells_what_would_overflow(iterun, runs, tmp_path, words):
+    runs(ppl=[-1.7e308, 1.0, 2.0])
 
-    answer = iterun("plot", "--out", str(tmp_path / "a.png"), "--size", "2x2")
+    answer = iterun("plot", *words, "--out", str(tmp_path / "a.png"), "--size", "2x2")
 
     assert answer.status == 0
     assert "1 point beyond 1e±300 left out of the picture" in answer.err
