@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from iterun.analysis import curves, selection
+from iterun.analysis import curves, plot_remarks, selection
 from iterun.analysis.numbers import count
 from iterun.analysis.settings import Setting, group
 from iterun.store.schema import COMPLETED, PRUNED
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -131,7 +131,7 @@ def plot(
         for setting in settings
         for row in setting.rows
     }
-    remarks += _short_of(until or {}, read.values())
+    remarks += plot_remarks.short_of(until or {}, read.values())
     drawn = _drawn(settings, each=each)
     panels = []
     for measure in wanted:
@@ -142,7 +142,7 @@ def plot(
             for name in measure
         ]
         panels.append(Panel(measure[0], _goal(rows, measure[0]), [n for n in lines if len(n.i)]))
-        remarks += _remarks(measure[0], panels[-1].lines, x_name)
+        remarks += plot_remarks.of_lines(measure[0], panels[-1].lines, x_name)
     return Plot(x, panels, list(dict.fromkeys(remarks)))
 
 
@@ -233,16 +233,6 @@ def _cut(curve: Curve, last: int | None) -> Curve:
     return curve if last is None else curve.at(curve.i <= last)
 
 
-def _short_of(until: Mapping[str, int], curves: Iterable[Curve]) -> list[str]:
-    """Remarks on runs that have not come as far as was asked."""
-    ends = {curve.id: int(curve.i[-1]) for curve in curves if len(curve.i)}
-    return [
-        f"{id} has no iteration {last}: it is drawn up to {ends[id]}"
-        for id, last in until.items()
-        if ends.get(id, last) < last
-    ]
-
-
 def _labels(settings: Sequence[Setting]) -> list[str]:
     """What tells the settings apart, with the system where there are several."""
     several = len({setting.system for setting in settings}) > 1
@@ -267,22 +257,3 @@ def _line(metric: str, x: str, drawn: _Drawn, read: Mapping[Path, Curve], most: 
         runs=[row.id for row in drawn.rows], seeds=[row.seed for row in drawn.rows],
         i=band.i, x=at, y=band.mean, low=band.low, high=band.high, n=band.n,
     )  # fmt: skip
-
-
-def _remarks(metric: str, lines: Sequence[Line], x: str) -> list[str]:
-    remarks = []
-    if gaps := sum(int((~np.isfinite(line.y)).sum()) for line in lines):
-        remarks.append(f"{metric} is not finite at {count(gaps, 'point')}: gaps there")
-    if x != curves.ITERATION and (lost := sum(int((~np.isfinite(line.x)).sum()) for line in lines)):
-        remarks.append(f"{count(lost, 'point')} of {metric} left out: {x} isn't a number there")
-    if any(len(line.runs) > 1 for line in lines):
-        remarks.append("values are means over seeds, with their 95 % bootstrap interval")
-        if x != curves.ITERATION:
-            remarks.append("each point stands at the mean over seeds, by iteration, on the x axis")
-    for line in lines:
-        if len(line.n) and line.n.min() < len(line.runs):
-            remarks.append(
-                f"{line.label}: not all {len(line.runs)} seeds have every iteration; "
-                "the mean is over those that do"
-            )
-    return remarks
