@@ -11,7 +11,6 @@ from __future__ import annotations
 import math
 from collections import Counter
 from dataclasses import dataclass, field
-from statistics import fmean
 from typing import TYPE_CHECKING
 
 from iterun.analysis.numbers import count
@@ -46,8 +45,8 @@ class Scored:
 
     @property
     def mean(self) -> float:
-        """Over its seeds."""
-        return fmean(self.values.values())
+        """Over its seeds; not a number where infinities of both signs meet."""
+        return sum(self.values.values()) / len(self.values)
 
     def interval(self) -> Interval:
         """The mean with its bootstrap interval."""
@@ -98,7 +97,7 @@ def choose(rows: Sequence[Row], metric: str | None = None, goal: str | None = No
         for s in able
     ]
     sign = 1 if goal == "min" else -1
-    scored.sort(key=lambda one: sign * one.mean)
+    scored.sort(key=lambda one: (math.isnan(one.mean), sign * one.mean))
     left_out = {
         s.label: _why(s, values[id(s)], seeds)
         for s in settings

@@ -40,6 +40,13 @@ def test_the_best_mean_over_the_shared_seeds_is_chosen():
     assert choice.candidates[0].interval()[:2] == (1.0, 1.0)
 
 
+@pytest.mark.parametrize("goal", ["min", "max"])
+def test_infinities_of_both_signs_are_no_mean_and_come_last(goal):
+    choice = choose(rows({1: [float("inf"), float("-inf")], 2: [3.0, 5.0]}), goal=goal)
+
+    assert [scored.label for scored in choice.candidates] == ["x=2", "x=1"]
+
+
 def test_another_metric_needs_its_goal():
     found = rows({1: [3.0], 2: [1.0]})
 
