@@ -89,11 +89,13 @@ def _blocked() -> Iterator[None]:
 # In a worker.
 
 _held = Held()
+_idle = threading.Event()  # no job is being done
 
 
 def _ready(parent: int, log: str) -> None:
     """Make this process a worker: it leaves when the parent does, and on a signal in order."""
     os.setpgrp()
+    _idle.set()
     said = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
     os.dup2(said, 1)  # what libraries say would tear the parent's screen
     os.dup2(said, 2)
@@ -108,9 +110,13 @@ def _watch(parent: int) -> None:
     while os.getppid() == parent:
         threading.Event().wait(_ORPHANED)
     os.kill(os.getpid(), signal.SIGTERM)
-    threading.Event().wait(_OUTLIVE)
+    _idle.wait(_OUTLIVE)
     os._exit(128 + signal.SIGTERM)
 
 
 def _work(sweep: Sweep, job: Asked) -> JobRecord:
-    return work(sweep, job, _held)
+    _idle.clear()
+    try:
+        return work(sweep, job, _held)
+    finally:
+        _idle.set()

@@ -14,7 +14,7 @@ import pytest
 
 from iterun.launch.account import SweepError
 from iterun.launch.events import JobTold, SweepEnded, SweepStarted
-from iterun.store import sweeps
+from iterun.store import process, sweeps
 from iterun.store.reader import RunView
 
 pytestmark = pytest.mark.slow
@@ -49,9 +49,9 @@ class Typed:
         return self.end(self.begin(*words))
 
     @staticmethod
-    def end(process: subprocess.Popen[str]) -> tuple[int, str]:
-        said, _ = process.communicate(timeout=LIMIT)
-        return process.returncode, said
+    def end(begun: subprocess.Popen[str]) -> tuple[int, str]:
+        said, _ = begun.communicate(timeout=LIMIT)
+        return begun.returncode, said
 
     @property
     def runs(self) -> list[Path]:
@@ -76,9 +76,9 @@ def until(condition: Callable[[], Any]) -> None:
 def typed(tmp_path: Path) -> Iterator[Typed]:
     found = Typed(tmp_path / "outputs")
     yield found
-    for process in found.begun:
-        process.kill()
-        process.communicate()
+    for one in found.begun:
+        one.kill()
+        one.communicate()
 
 
 def under_way(typed: Typed, n: int, *, lines: int = 2) -> Callable[[], bool]:
@@ -154,7 +154,8 @@ def test_a_signal_to_the_parent_alone_reaches_the_workers(
 
 def test_a_second_ctrl_c_leaves_at_once(typed: Typed) -> None:
     sweep = typed.begin(*SLOW, JOBLIB, "seed=1,2", "task.seconds=60", "checkpoint.grace=600")
-    until(lambda: len(typed.runs) >= 1 and all(RunView(r).status.length for r in typed.runs))
+    until(lambda: sum((run / "checkpoints" / "0000").is_dir() for run in typed.runs) == 2)
+    threading.Event().wait(1.0)  # well inside the first step
     os.killpg(sweep.pid, signal.SIGINT)
     threading.Event().wait(1.0)  # two at once would be one
     os.killpg(sweep.pid, signal.SIGINT)
@@ -169,6 +170,7 @@ def test_a_sweep_that_was_killed_goes_on_where_it_stopped(typed: Typed) -> None:
     until(under_way(typed, 2))
     os.kill(sweep.pid, signal.SIGKILL)
     until(lambda: "running" not in typed.states())  # orphans leave in order
+    until(lambda: not any(process.is_alive(RunView(run).status) for run in typed.runs))
 
     assert typed(*asked, "on_existing=resume")[0] == 0
     assert typed.lines() == [15] * 3
