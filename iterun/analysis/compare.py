@@ -15,7 +15,7 @@ from iterun.analysis.comparison import Comparison, Entry, Measured, unknown
 from iterun.analysis.curves import arms
 from iterun.ops import stats
 from iterun.store.columns import SECONDS
-from iterun.store.schema import COMPLETED
+from iterun.store.schema import COMPLETED, PRUNED
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -99,12 +99,10 @@ def _entry(setting: Setting, *, all_states: bool) -> Entry:
     left_out: Counter[str] = Counter()
     by_seed: dict[int, tuple[bool, float, Row]] = {}
     for row in setting.rows:
-        state = row.state
-        is_done = state == COMPLETED
-        if not (is_done or all_states):
-            left_out[state] += 1
+        if not (row.is_whole or all_states):
+            left_out[PRUNED if row.state == COMPLETED else row.state] += 1
             continue
-        rank = (is_done, row.stamp)
+        rank = (row.is_whole, row.stamp)
         other = by_seed.get(row.seed)
         left_out[REPEAT] += other is not None
         if other is None or rank > other[:2]:
@@ -195,7 +193,7 @@ def _mark_best(
         if (x := measured.mean[k]) is not None
         and isfinite(x)
         and measured.n[k] == len(found.entries[k].counted)
-        and (all_states or found.entries[k].counted[0].state == COMPLETED)
+        and (all_states or found.entries[k].counted[0].is_whole)
     }
     if len(ranked) > 1:
         top = (min if objective["goal"] == "min" else max)(ranked.values())
@@ -213,7 +211,7 @@ def _remarks(found: Comparison, *, all_states: bool) -> list[str]:
     if left_out:
         how = ", ".join(f"{n} {state}" for state, n in left_out.items())
         remarks.append(f"not in the means: {how}; --all-states counts them")
-    elif all_states and any(r.state != COMPLETED for e in found.entries for r in e.counted):
+    elif all_states and any(not r.is_whole for e in found.entries for r in e.counted):
         remarks.append("runs that did not complete are in the means")
     if repeats:
         remarks.append(f"{repeats} of a repeated seed left out: the newest of each counts")

@@ -13,7 +13,7 @@ import numpy as np
 from iterun.analysis import curves, plot_remarks, selection
 from iterun.analysis.numbers import count
 from iterun.analysis.settings import Setting, group
-from iterun.store.schema import COMPLETED, PRUNED
+from iterun.store.schema import COMPLETED
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -226,7 +226,7 @@ def _one_run_a_seed(settings: Sequence[Setting], remarks: list[str]) -> list[Set
 
 def _rank(row: Row) -> tuple[bool, bool, float]:
     """What a search ended early is completed, too, but after those that came to their end."""
-    return row.state == COMPLETED and row.reason != PRUNED, row.state == COMPLETED, row.stamp
+    return row.is_whole, row.state == COMPLETED, row.stamp
 
 
 def _cut(curve: Curve, last: int | None) -> Curve:

@@ -120,7 +120,7 @@ def values_by_seed(rows: Iterable[Row], metric: str) -> dict[int, float]:
     found: dict[int, float] = {}
     for row in rows:
         value = _value(row, metric)
-        if _is_whole(row) and value is not None:
+        if row.is_whole and value is not None:
             found.setdefault(row.seed, value)
     return dict(sorted(found.items()))
 
@@ -200,10 +200,6 @@ def _value(row: Row, metric: str) -> float | None:
     if isinstance(found, bool) or not isinstance(found, int | float) or math.isnan(found):
         return None
     return float(found)
-
-
-def _is_whole(row: Row) -> bool:
-    return row.state == "completed" and row.reason != PRUNED
 
 
 def _shared(sets: Sequence[frozenset[int]]) -> frozenset[int]:

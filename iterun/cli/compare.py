@@ -75,6 +75,8 @@ def show(asked: Asked, *, outputs: str | None) -> None:
         ConfigError: a word, metric, baseline or sort key that no run has.
         StoreError: a run can't be found or read.
     """
+    from iterun.analysis import selection
+
     asked.check()
     folder = paths.outputs_root(outputs)
     with Index(folder) as index, _uncollected():
@@ -88,6 +90,8 @@ def show(asked: Asked, *, outputs: str | None) -> None:
         if asked.baseline is not None:
             found.against = _against(index, asked, found, runs)
         found.remarks += _on_tests(found)
+        if mixed := selection.mixed(entry.setting for entry in found.entries):
+            found.remarks.append(mixed)
         figures = _figures(found) if asked.paper else []
         _write(asked, found, figures)
     _tell([which, *found.remarks] if which else found.remarks, index)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from iterun.errors import StoreError
 from iterun.store import marks
 from iterun.store.reader import RunView, true_state
-from iterun.store.schema import RUNNING, Status, Summary, decode, encode
+from iterun.store.schema import COMPLETED, PRUNED, RUNNING, Status, Summary, decode, encode
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -66,6 +66,11 @@ class Row:
         if self._state != RUNNING:
             return str(self._state)
         return true_state(Status.from_json(self.body["status"]))
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether it completed by itself: no search ended it early."""
+        return self.state == COMPLETED and self.reason != PRUNED
 
     @property
     def reason(self) -> str | None:

@@ -34,6 +34,13 @@ def test_what_did_not_complete_is_left_out_and_said(row: Rows, state: str) -> No
     assert found.remarks == [f"not in the means: 1 {state}; --all-states counts them"]
 
 
+def test_what_a_search_ended_early_is_no_whole_run(row: Rows) -> None:
+    found = compare([row(2.0, seed=1), row(1.0, seed=2, reason="pruned")])
+
+    assert found.metrics["ppl"].mean == [2.0]
+    assert found.remarks == ["not in the means: 1 pruned; --all-states counts them"]
+
+
 def test_all_states_are_counted_if_asked_for(row: Rows) -> None:
     found = compare([row(2.0, seed=1), row(4.0, seed=2, state="failed")], all_states=True)
 

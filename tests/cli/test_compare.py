@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from iterun.store.marks import set_tags
+
 PPL = {
     ("a", 1): 21.0,
     ("a", 2): 22.0,
@@ -45,6 +47,14 @@ def test_seeds_of_a_setting_are_one_row_the_best_first_with_a_star(iterun, six) 
 
 def test_without_words_it_says_which_runs_are_compared(iterun, six) -> None:
     assert "the newest system: task=prune/perp" in iterun("compare").err
+
+
+def test_a_mean_of_a_choice_and_its_evaluation_is_remarked(iterun, six, runs) -> None:
+    made = runs("a9000000", ppl=[30.0, 24.0], signature="a", seed=1000)
+    set_tags(made, ["evaluation"])
+
+    assert "tag=evaluation or tag!=evaluation" in iterun("compare", "task=prune").err
+    assert "evaluation" not in iterun("compare", "task=prune", "tag!=evaluation").err
 
 
 def test_the_newest_run_s_sweep_is_compared_alone(iterun, six, runs) -> None:

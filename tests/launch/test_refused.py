@@ -62,7 +62,7 @@ def sound(composed: dict[str, Any]) -> dict[str, Any]:
         ("backend.threads=0", "backend.threads=0 is not a whole number", "backend.threads=2"),
         ("backend.dtype=int8", "backend.dtype=int8 is not supported", "float32"),
         ("backend.device=tpu", "backend.device=tpu is no device", "backend=cpu"),
-        ("task._target_=os.system", "task._target_=os.system is no Procedure", "derive it"),
+        ("task._target_=os.system", "task._target_=os.system is no Procedure", "name it in full"),
         ("task._target_=no.such.Thing", "there is no module no", "is it installed here?"),
     ],
 )
