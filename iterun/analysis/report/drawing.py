@@ -76,10 +76,12 @@ def extremes(ys: Sequence[float], most: int) -> list[int]:
     n = len(ys)
     if n <= most:
         return list(range(n))
-    step = 2 * n / most
+    stretches = max(1, most // 2)
+    step = n / stretches
     kept = {0, n - 1}
-    for k in range(most // 2):
-        stretch = range(floor(k * step), min(n, floor((k + 1) * step)))
+    for k in range(stretches):
+        last = n if k == stretches - 1 else floor((k + 1) * step)
+        stretch = range(floor(k * step), last)
         finite = [j for j in stretch if isfinite(ys[j])]
         if finite:
             kept |= {min(finite, key=ys.__getitem__), max(finite, key=ys.__getitem__)}

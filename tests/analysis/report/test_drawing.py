@@ -3,7 +3,7 @@
 from math import inf, nan
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from iterun.analysis.report import drawing
@@ -40,6 +40,7 @@ def test_ticks_are_round() -> None:
     assert drawing.whole_ticks(0, 3) == [0.0, 1.0, 2.0, 3.0]
 
 
+@example([1.0, 1.0, 0.0, 1.0], 3)
 @given(st.lists(st.floats(), max_size=2000), st.integers(2, 200))
 def test_thinning_keeps_ends_and_extremes(ys: list[float], most: int) -> None:
     kept = drawing.extremes(ys, most)
