@@ -105,6 +105,7 @@ def test_a_group_that_only_the_search_path_has_is_a_choice(loaders: Any, tmp_pat
     check(loaders, [place, "+seed@extra=five", "seed=3"])
 
 
+@pytest.mark.slow
 def test_the_files_beside_a_run_are_hydras(line: Any) -> None:
     line("-m", "task=mine/count", "seed=1,2", "hydra/launcher=basic")
     line("-m", "task=mine/count", "seed=1,2")

@@ -41,6 +41,7 @@ def test_completed_jobs_are_not_run_again(how: str, line: Any) -> None:
     assert len(line.runs) == 3
 
 
+@pytest.mark.slow
 def test_rerun_is_the_default_and_runs_again(line: Any) -> None:
     line(*COUNT, "seed=1,2")
     line(*COUNT, "seed=1,2")
@@ -70,6 +71,7 @@ def test_a_sweep_that_stopped_goes_on_where_it_was(line: Any) -> None:
     assert len(list((line.outputs / ".sweeps").iterdir())) == 1
 
 
+@pytest.mark.slow
 def test_a_failed_job_is_done_again_once_it_can_be(line: Any, tmp_path: Path) -> None:
     asked = [*COUNT, "seed=1,2", "task.fail_at=2"]
     with pytest.raises(SweepError):
@@ -115,6 +117,7 @@ def test_a_lost_run_goes_on_from_its_checkpoint(line: Any) -> None:
     assert lines(line.runs[0]) == [1, 2, 3]
 
 
+@pytest.mark.slow
 def test_of_several_the_completed_one_is_taken(line: Any) -> None:
     for _ in range(3):
         line(*COUNT, "seed=1")
