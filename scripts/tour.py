@@ -70,7 +70,7 @@ def typed(step: Step, folder: Path) -> str:
     )  # fmt: skip
     if done.returncode:
         raise SystemExit(f"exit status {done.returncode}: {step.command}\n{done.stdout}")
-    return done.stdout
+    return done.stdout.replace(f"{folder}{os.sep}", "")
 
 
 def shortened(text: str, shown: list[str]) -> list[str]:
