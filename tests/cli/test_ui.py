@@ -137,6 +137,13 @@ def test_every_size_of_terminal_shows_runs_and_keys(three: Path, size: tuple[int
     assert max(map(len, seen.lines)) <= size[0]
 
 
+def test_a_very_low_screen_shows_a_run_and_what_is_typed(three: Path) -> None:
+    seen = after(three, "t", "'best", size=(20, 6))
+
+    assert "cccc" in after(three, size=(20, 6)).text
+    assert "best" in seen.text
+
+
 def test_without_colour_the_cursor_and_marks_are_still_seen(
     three: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -12,6 +12,7 @@ from textual.widgets import Input
 
 from iterun.cli.console import Span
 from iterun.cli.figures import count
+from iterun.cli.text import clean
 from iterun.cli.ui import changes, keys
 from iterun.cli.ui.aside import Aside
 from iterun.cli.ui.choose import Choose
@@ -115,7 +116,7 @@ class Browser(Screen[None]):
         """Put the details where there is room."""
         width, height = self.size
         is_wide = width >= _WIDE
-        beside, lines = self.query_one(Aside), keys.footer(keys.TABLE, width)
+        beside, lines = self.query_one(Aside), keys.footer(keys.TABLE, width, height)
         self.query_one("#middle").set_class(is_wide, "-wide")
         least, most = _SIDE_CELLS
         beside.styles.width = min(max(round(width * _SIDE), least), most) if is_wide else "1fr"
@@ -375,7 +376,7 @@ class Browser(Screen[None]):
     def _why_none(self) -> str:
         if self.runs.all:
             return f"none of {count(len(self.runs.all), 'run')} fits"
-        return f"no runs below {self.runs.outputs} yet; iterun task=prune makes one"
+        return f"no runs yet; iterun task=prune makes one below {clean(str(self.runs.outputs))}"
 
     def on_table_moved(self) -> None:
         """Tell of the run under the cursor."""

@@ -77,8 +77,11 @@ MOVES = (
 _ASIDE = 14  #: cells of the keys beside what they do
 
 
-def footer(keys: Sequence[Key], cells: int) -> list[Line]:
-    """The keys in as many lines as they need."""
+_MORE = 6  #: rows for other things than keys: filter, status, head, three runs
+
+
+def footer(keys: Sequence[Key], cells: int, rows: int) -> list[Line]:
+    """The keys in as many lines as they need; on a low screen only the first ones."""
     lines: list[Line] = [[]]
     used = 0
     for key in keys:
@@ -90,7 +93,7 @@ def footer(keys: Sequence[Key], cells: int) -> list[Line]:
             used = 0
         lines[-1] += [Span(key.shown, "head"), Span(f" {key.label}  ")]
         used += room + 2
-    return lines
+    return lines[: max(rows - _MORE, 1)]
 
 
 def page(paper: Paper) -> None:

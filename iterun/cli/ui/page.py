@@ -64,7 +64,7 @@ class Page(Screen[None]):
     def on_resize(self) -> None:
         """Make the page as wide as the screen."""
         bar = self.query_one("#keys", Bar)
-        lines = keys.footer(self.KEYS, self.size.width)
+        lines = keys.footer(self.KEYS, *self.size)
         bar.styles.height = len(lines)
         bar.show(lines)
         self.draw()
@@ -90,7 +90,7 @@ class Page(Screen[None]):
         self.dismiss()
 
     async def _drawn(self) -> None:
-        height = self.size.height - len(keys.footer(self.KEYS, self.size.width))
+        height = self.size.height - len(keys.footer(self.KEYS, *self.size))
         paper = Paper(max(self.size.width - 2, 20))
         try:
             await self.work.off(lambda: self.write(paper, height))

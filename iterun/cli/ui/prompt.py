@@ -25,7 +25,7 @@ class Ask(Horizontal):
 
     DEFAULT_CSS = """
     Ask { height: 1; display: none; }
-    Ask Bar { width: auto; }
+    Ask Bar { width: auto; max-width: 60%; }
     Ask Input { width: 1fr; }
     """
 
