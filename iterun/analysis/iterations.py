@@ -11,6 +11,7 @@ import csv
 import os
 from typing import TYPE_CHECKING, Any, TextIO
 
+from iterun.analysis.numbers import as_float
 from iterun.errors import ConfigError, StoreError, UnavailableError
 from iterun.store import disk
 from iterun.store.reader import RunView
@@ -51,16 +52,28 @@ class Table:
                 self.problems.append(error)
                 continue
             self._runs.append(run)
+            self._widen("seed", run.seed)
             for line in found:
+                self._widen("i", line.i)
                 numbers.update(dict.fromkeys(map(_metric, line.metrics)))
                 numbers.update(dict.fromkeys(f"cost.{name}" for name in line.cost))
                 texts.update(dict.fromkeys(f"label.{name}" for name in line.labels))
         self.columns |= dict.fromkeys(numbers, float) | dict.fromkeys(texts, str)
 
+    def _widen(self, name: str, value: object) -> None:
+        """Keep all digits of a number that 64 bits do not hold."""
+        if _kind(value) is float:
+            self.columns[name] = str
+
     def rows(self) -> Iterator[Line]:
         """A dict a row; what an iteration does not have is left out."""
         for run in self._runs:
-            for line in RunView(run.path).iterations():
+            try:
+                found = RunView(run.path).iterations()
+            except StoreError as error:  # removed since its names were read
+                self.problems.append(error)
+                continue
+            for line in found:
                 self.n_rows += 1
                 yield _row(run, line)
 
@@ -81,16 +94,29 @@ def _metric(name: str) -> str:
 
 
 def write_csv(stream: TextIO, columns: Mapping[str, type], rows: Iterator[Line]) -> None:
-    """RFC 4180 but for the line feed; what is not there is empty."""
-    writer = csv.DictWriter(stream, list(columns), lineterminator="\n")
+    """RFC 4180 but for the line feed; what is not there is empty, half a character becomes `?`."""
+    writer = csv.DictWriter(
+        _Whole(stream), list(columns), lineterminator="\n", extrasaction="ignore"
+    )
     writer.writeheader()
     writer.writerows(rows)
 
 
 def write_csv_file(path: Path, columns: Mapping[str, type], rows: Iterator[Line]) -> None:
-    """As `write_csv`, in UTF-8; half a character becomes a question mark."""
-    with open(path, "w", encoding="utf-8", errors="replace", newline="") as file:
+    """As `write_csv`, in UTF-8."""
+    with open(path, "w", encoding="utf-8", newline="") as file:
         write_csv(file, columns, rows)
+
+
+class _Whole:
+    """A stream that takes every text."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> None:
+        """Write it without half characters."""
+        self._stream.write(_utf8(text))
 
 
 def write_parquet(path: Path, columns: Mapping[str, type], rows: Iterator[Line]) -> None:
@@ -136,6 +162,8 @@ def _column(rows: list[Line], name: str, kind: type) -> list[Any]:
     values = [row.get(name) for row in rows]
     if kind is str:
         return [None if value is None else _utf8(str(value)) for value in values]
+    if kind is float:
+        return [None if value is None else as_float(value) for value in values]
     return [None if value is None else kind(value) for value in values]
 
 
@@ -150,8 +178,14 @@ def kinds(rows: Sequence[Line]) -> dict[str, type]:
         for name, value in row.items():
             kind = found.setdefault(name, set())
             if value is not None and value != "":
-                kind.add(type(value))
+                kind.add(_kind(value))
     return {name: _narrowest(kind) for name, kind in found.items()}
+
+
+def _kind(value: object) -> type:
+    """Its type; a whole number beyond 64 bits is a float."""
+    is_large = type(value) is int and not -(2**63) <= value < 2**63
+    return float if is_large else type(value)
 
 
 def _narrowest(found: set[type]) -> type:
@@ -164,16 +198,27 @@ def save(path: Path, write: Callable[[Path], None]) -> None:
     """Have `write` make a file beside `path`, then give it that name: whole or not at all.
 
     Raises:
-        ConfigError: there is no such folder, or the path is one.
-        DiskError: it can't be written.
+        ConfigError: there is no such folder, the path is one, or it can't be written.
     """
-    if path.is_dir() or not path.absolute().parent.is_dir():
-        fault = "is a folder" if path.is_dir() else "is in no folder that is there"
-        raise ConfigError(f"--out {path} {fault}", hint="name a file, as in --out iterations.csv")
-    part = disk.part_of(path)
-    with disk.disk_errors(path):
+    hint = "name a file, as in --out iterations.csv"
+    try:
+        if fault := _unfit(path):
+            raise ConfigError(f"--out {path} {fault}", hint=hint)
+        part = disk.part_of(path)
         try:
             write(part)
             os.replace(part, path)
         finally:
             part.unlink(missing_ok=True)
+    except OSError as error:
+        why = (error.strerror or str(error)).lower()
+        raise ConfigError(f"--out {path} can't be written: {why}", hint=hint) from error
+
+
+def _unfit(path: Path) -> str:
+    """Why no file can have this name; empty: one can."""
+    if path.is_dir():
+        return "is a folder"
+    if path.exists() and not path.is_file():
+        return "is a device or a pipe, which a file would replace"
+    return "" if path.absolute().parent.is_dir() else "is in no folder that is there"

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import time
 from contextlib import closing
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from iterun.cli.console import Screen, Span, err, out
@@ -12,7 +14,7 @@ from iterun.cli.figures import count
 from iterun.cli.formats import json_text
 from iterun.config.menu import read_choice
 from iterun.config.targets import TRACKERS, instantiate
-from iterun.errors import raise_all
+from iterun.errors import ConfigError, raise_all
 from iterun.launch.mirrors import missing, placed
 from iterun.store.schema import RUNNING
 from iterun.trackers.process import GONE, Process
@@ -20,7 +22,6 @@ from iterun.trackers.tracker import Tracker
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
-    from pathlib import Path
 
     from iterun.store.rows import Row
 
@@ -39,7 +40,22 @@ def tracker(tool: str, place: str | None, outputs: Path) -> Tracker:
     settings = {key: value for key, value in node.items() if key != "_target_"} | {"place": place}
     made = instantiate(node["_target_"], settings, Tracker, f"logger.{tool}", within=TRACKERS)
     raise_all([*made.check(), *missing(made)])
-    return placed(made, outputs)
+    found = placed(made, outputs)
+    if fault := _in_the_way(str(found.place)):
+        raise ConfigError(
+            f"--out {found.place}: {fault} is no folder",
+            hint="--out takes a folder, made if need be",
+        )
+    return found
+
+
+def _in_the_way(place: str) -> Path | None:
+    """What stands where the folder, or one around it, would be made."""
+    if "://" in place:
+        return None
+    whole = Path(place)
+    nearest = next((path for path in (whole, *whole.parents) if os.path.lexists(path)), whole)
+    return nearest if os.path.lexists(nearest) and not nearest.is_dir() else None
 
 
 @dataclass

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import math
+import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -11,6 +12,8 @@ from typing import Any
 
 import pytest
 
+from iterun.analysis.iterations import Table, write_csv
+from iterun.store.rows import row_of
 from iterun.store.schema import RunRecord
 from iterun.store.writer import RunWriter
 
@@ -137,6 +140,9 @@ def test_a_run_that_can_not_be_read_is_left_out(iterun: Iterun, runs: Any) -> No
         (["@-1", "--to", "mlflow", "--what", "runs"], "takes whole runs", "--to csv"),
         (["@-1", "--out", "no/such/folder/x.csv"], "is in no folder", "--out iterations.csv"),
         (["@-1", "--out", "."], "is a folder", "--out iterations.csv"),
+        (["@-1", "--out", "/dev/null"], "is a device", "--out iterations.csv"),
+        (["@-1", "--out", "x" * 300], "file name too long", "--out iterations.csv"),
+        (["@-1", "--out", f"{__file__}/x"], "is in no folder", "--out iterations.csv"),
         (["task=nothing"], "no run fits", "iterun ls"),
     ],
 )
@@ -150,6 +156,76 @@ def test_what_can_not_be_done_is_said(
     assert (answer.status, answer.out) == (2, "")
     assert said in answer.err
     assert hint in answer.err
+
+
+@pytest.mark.parametrize("below", ["", "/x/y"])
+def test_a_file_in_the_way_of_a_tools_folder_is_said_once(
+    iterun: Iterun, runs: Any, tmp_path: Path, below: str
+) -> None:
+    pytest.importorskip("tensorboard")
+    runs("aaaa1111", ppl=[30.0])
+    (tmp_path / "file").touch()
+
+    answer = iterun("export", "@-1", "--to", "tensorboard", "--out", f"{tmp_path}/file{below}")
+
+    assert answer.status == 2
+    assert f"{tmp_path}/file is no folder" in answer.err.replace("\n", "")
+
+
+def test_what_a_run_records_meanwhile_does_no_harm(tmp_path: Path) -> None:
+    directory = made(tmp_path, [{"a": 1.5}])
+    found = Table([row_of(directory)])
+    with RunWriter.reopen(directory) as writer:
+        writer.append(1, seconds=0.5, metrics={"new": 1.0}, cost={}, labels={}, files=[])
+
+    write_csv(stream := io.StringIO(), found.columns, found.rows())
+
+    assert [row["a"] for row in table(stream.getvalue())] == ["1.5", ""]
+
+
+def test_a_run_that_goes_between_two_looks_is_left_out(tmp_path: Path) -> None:
+    directory = made(tmp_path, [{"a": 1.5}])
+    found = Table([row_of(directory)])
+    shutil.rmtree(directory)
+
+    assert list(found.rows()) == []
+    assert len(found.problems) == 1
+
+
+HUGE = [{"whole": 10**400, "half\ud800": 1.0}]
+
+
+def test_half_a_character_becomes_a_question_mark(tmp_path: Path) -> None:
+    found = Table([row_of(made(tmp_path, HUGE))])
+    stream = io.TextIOWrapper(io.BytesIO(), "utf-8")
+
+    write_csv(stream, found.columns, found.rows())
+
+    assert "half?" in found_text(stream)
+
+
+def found_text(stream: io.TextIOWrapper) -> str:
+    stream.seek(0)
+    return stream.read()
+
+
+@pytest.mark.parametrize("what", ["iterations", "runs"])
+def test_parquet_holds_numbers_beyond_64_bits(
+    iterun: Iterun, runs: Any, tmp_path: Path, what: str
+) -> None:
+    pytest.importorskip("pyarrow")
+    from pyarrow import parquet
+
+    runs("aaaa1111", ppl=[10**400], seed=2**80, parameters={"n": 2**70})
+    out = str(tmp_path / "table.parquet")
+
+    iterun("export", "aaaa", "--to", "parquet", "--what", what, "--out", out)
+
+    [row] = parquet.read_table(out).to_pylist()
+    if what == "iterations":
+        assert (row["seed"], row["ppl"]) == (str(2**80), math.inf)
+    else:
+        assert row["task.n"] == 2.0**70
 
 
 def test_an_unknown_target_is_refused(iterun: Iterun) -> None:
