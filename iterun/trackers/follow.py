@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 AT_ONCE = 500  #: iterations handed over together
 LARGEST_PICTURE = 16 << 20  #: bytes
 MOST_PICTURES = 200  #: of a run
+MOST_PIXELS = 1 << 26  #: of one
+_PNG = b"\x89PNG\r\n\x1a\n"
 
 
 class Follower:
@@ -76,7 +78,7 @@ class Follower:
 
     def _pictures(self) -> list[Path]:
         found = [path for path in RunView(self.directory).artifacts() if path.suffix == ".png"]
-        return [path for path in found if os.path.getsize(path) <= LARGEST_PICTURE][:MOST_PICTURES]
+        return [path for path in found if _is_picture(path)][:MOST_PICTURES]
 
 
 def _iteration(line: lines.Line, path: Path) -> Iteration:
@@ -84,6 +86,16 @@ def _iteration(line: lines.Line, path: Path) -> Iteration:
         return Iteration.from_json(line.value)
     except ValueError as error:
         raise StoreError(f"{path}: byte {line.start} is no iteration: {error}") from error
+
+
+def _is_picture(path: Path) -> bool:
+    """Whether every tool takes it: a PNG by its head too, and neither huge nor a bomb."""
+    with open(path, "rb", opener=disk.no_link) as file:
+        head, size = file.read(24), os.fstat(file.fileno()).st_size
+    if len(head) < 24 or not head.startswith(_PNG) or size > LARGEST_PICTURE:
+        return False
+    width, height = (int.from_bytes(head[k : k + 4]) for k in (16, 20))
+    return 0 < width * height <= MOST_PIXELS
 
 
 def tell(tracker: Tracker, directory: Path) -> int:

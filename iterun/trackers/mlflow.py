@@ -52,13 +52,24 @@ class Mlflow(Tracker):
 
     tool: ClassVar[str] = "mlflow"
     package: ClassVar[str] = "mlflow"
+    takes_address: ClassVar[bool] = True
 
     def check(self) -> Iterator[ConfigError]:
         """No password in what is recorded."""
         yield from super().check()
-        if "://" in str(self.place) and urlsplit(str(self.place)).password is not None:
+        if "://" not in str(self.place):
+            return
+        try:
+            password = urlsplit(str(self.place)).password
+        except ValueError as error:
             yield ConfigError(
-                "logger.mlflow.place holds a password, which would be recorded with the run",
+                f"the place of mlflow is no address: {error}",
+                hint="as in http://localhost:5000 or sqlite:////data/mlflow.db",
+            )
+            return
+        if password is not None:
+            yield ConfigError(
+                "the place of mlflow holds a password, which would be recorded and shown",
                 hint="export MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD instead",
             )
 

@@ -59,10 +59,11 @@ class Tensorboard(Tracker):
         self._labels: dict[str, str] = {}
         self._folder = _folder(Path(str(self.place)), run)
         self._folder.mkdir(parents=True, exist_ok=True)
-        older = list(self._folder.glob(f"{_EVENTS}*"))
+        own = f".{identity(run.id)}."  # a stranger's run may have another's name, not its id
+        older = [file for file in self._folder.glob(f"{_EVENTS}*") if own in file.name]
         n = max((int(end) for f in older if (end := f.suffix[1:]).isdecimal()), default=-1) + 1
         path = self._folder / f"{_EVENTS}{int(run.stamp)}.{identity(run.id)}.{n:04d}"
-        part = path.with_name(f"{paths.PART}{n}")
+        part = path.with_name(f"{paths.PART}{path.name}")
         self._file = open(part, "wb")  # noqa: SIM115  # closed in `end`
         self._writer = RecordWriter(self._file)
         self._write(run.stamp, file_version="brain.Event:2")

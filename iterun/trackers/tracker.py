@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 LATEST = 4102444800.0  #: the year 2100: a later time is none that a run has
 _EXACT = 2**53  # whole numbers below are the same as floats
+LONGEST_WAIT = 86400.0  #: seconds: a day
 NOTHING_YET = -1  #: what `begin` gives for a run that the tool doesn't have
 
 
@@ -39,12 +40,21 @@ class Tracker:
 
     tool: ClassVar[str]  #: as in logger=mlflow
     package: ClassVar[str]  #: what has to be importable
+    takes_address: ClassVar[bool] = False  #: whether `place` may be one instead of a folder
 
     def check(self) -> Iterator[ConfigError]:
         """Every fault of the settings, without the tool's package."""
-        if self.wait < 0:
+        if not 0 <= self.wait <= LONGEST_WAIT:
             key = f"logger.{self.tool}.wait"
-            yield ConfigError(f"{key}={self.wait:g} is no time", hint=f"seconds, as in {key}=20")
+            yield ConfigError(
+                f"{key}={self.wait:g} is no time from 0 seconds to a day",
+                hint=f"as in {key}=20",
+            )
+        if not self.takes_address and "://" in str(self.place):
+            yield ConfigError(
+                f"{self.place} is no folder, and {self.tool} keeps runs in one",
+                hint=f"as in logger.{self.tool}.place=FOLDER, or --out FOLDER of iterun export",
+            )
 
     def environment(self) -> dict[str, str]:
         """Variables of its process, set where the user has not: no telemetry, no long waits."""

@@ -7,6 +7,7 @@ WANDB_API_KEY or `wandb login`.
 
 from __future__ import annotations
 
+import re
 import shlex
 import shutil
 from dataclasses import dataclass
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from iterun.store.schema import Iteration
 
 _LONGEST_TAG = 64
+_OFFLINE = r"offline-run-\d+_\d+-"  # then the id; of one second, a number too
 
 
 @dataclass(kw_only=True)
@@ -57,11 +59,8 @@ class Wandb(Tracker):
         self._last, self._when = 0, run.stamp
         place = Path(str(self.place))
         place.mkdir(parents=True, exist_ok=True)
-        self._older = {  # of the same second, wandb's names end in a number
-            folder
-            for end in ("", "-*")
-            for folder in place.glob(f"wandb/offline-run-*-{self._id}{end}")
-        }
+        own = re.compile(_OFFLINE + self._id + r"(-\d+)?")
+        self._older = {f for f in place.glob("wandb/offline-run-*") if own.fullmatch(f.name)}
         said = about(run)
         settings = wandb.Settings(
             silent=True, console="off", disable_git=True, save_code=False, x_disable_meta=True,

@@ -109,6 +109,32 @@ def test_a_picture_behind_a_link_is_not_told(run: Any, tmp_path: Path) -> None:
     assert [what for kind, what in ear.heard if kind == "picture"] == [("mask.png", 2)]
 
 
+@pytest.mark.parametrize("kept", [0, 7, 20])
+def test_a_picture_that_is_none_does_not_keep_the_rest(run: Any, kept: int) -> None:
+    picture = run.directory / "artifacts" / "0002" / "mask.png"
+    picture.write_bytes(picture.read_bytes()[:kept])
+
+    tell(ear := Ear(), run.directory)
+
+    assert [kind for kind, _ in ear.heard] == ["begin", "lines", "end"]
+
+
+def test_a_picture_too_large_to_be_unpacked_is_not_told(run: Any) -> None:
+    picture = run.directory / "artifacts" / "0002" / "mask.png"
+    whole = picture.read_bytes()
+    picture.write_bytes(whole[:16] + b"\0\1\0\0" * 2 + whole[24:])
+
+    tell(ear := Ear(), run.directory)
+
+    assert "picture" not in [kind for kind, _ in ear.heard]
+
+
+def test_a_folder_takes_no_address() -> None:
+    [fault] = Ear(place="https://wandb.ai").check()
+
+    assert "https://wandb.ai is no folder" in fault.message
+
+
 def test_numbers_of_an_iteration_have_names_of_their_own(run: Any) -> None:
     found = numbers(run.lines[0])
 

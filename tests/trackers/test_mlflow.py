@@ -116,3 +116,9 @@ def test_a_password_is_not_taken_into_a_record() -> None:
     [fault] = tracker.check()
     assert "MLFLOW_TRACKING_PASSWORD" in fault.hint
     assert "secret" not in fault.message
+
+
+def test_an_address_that_is_none_is_said() -> None:
+    [fault] = Mlflow(place="http://[x", wait=1.0, experiment=None).check()
+
+    assert "is no address" in fault.message

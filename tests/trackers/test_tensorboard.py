@@ -94,6 +94,18 @@ def test_the_hparams_tab_groups_seeds_and_shows_values(
     assert session["status"] == "STATUS_SUCCESS"
 
 
+def test_events_of_another_run_stay(run: Any, told: Callable[..., int], place: Path) -> None:
+    told(Tensorboard)
+    [own] = place.glob("prune/perp/**/events.*")
+    other = own.with_name(own.name.replace("3f9a1c2b", "0a0b0c0d"))
+    own.rename(other)
+
+    told(Tensorboard)
+
+    assert other.exists()
+    assert own.exists()
+
+
 def session_groups(place: Path) -> Any:
     """What the HPARAMS tab shows, by the requests that it makes."""
     from tensorboard.backend.event_processing import data_provider, plugin_event_multiplexer

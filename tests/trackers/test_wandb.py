@@ -85,3 +85,15 @@ def test_a_run_that_goes_on_is_one_folder(run: Any, told: Callable[..., int], pl
     told(Wandb, **SETTINGS)
 
     assert [h["_step"] for h in history(place)] == [0, 1, 2, 3, 4, 5]
+
+
+def test_folders_of_other_runs_stay(run: Any, told: Callable[..., int], place: Path) -> None:
+    others = [
+        f"offline-run-20261124_101500-{name}" for name in ("abc-3f9a1c2b", "abc", "x-3f9a1c2b-1")
+    ]
+    for other in others:
+        (place / "wandb" / other).mkdir(parents=True)
+
+    told(Wandb, **SETTINGS)
+
+    assert {path.name for path in (place / "wandb").iterdir()} >= set(others)
