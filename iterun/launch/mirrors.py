@@ -50,9 +50,8 @@ def faults(config: Mapping[str, Any]) -> Iterator[ConfigError]:
 
 def missing(tracker: Tracker) -> Iterator[UnavailableError]:
     """The fault that the tool's package isn't installed."""
-    if tracker.package and find_spec(tracker.package) is None:
-        ours = type(tracker).__module__.startswith(f"{TRACKERS[0]}.")
-        name = f'"iterun[{tracker.tool}]"' if ours else tracker.package
+    if tracker.package and not _is_there(tracker.package):
+        name = f'"iterun[{tracker.tool}]"' if _is_ours(tracker) else tracker.package
         yield UnavailableError(
             f"logger={tracker.tool} needs the package {tracker.package}, which is not installed",
             hint=f"pip install {name}",
@@ -165,13 +164,25 @@ class Mirrored:
             process.put_back(one)
 
     def _off(self, tracker: Tracker, fault: str) -> str:
+        said = f"{tracker.tool} is switched off, the run is not: {fault}"
+        if not _is_ours(tracker):
+            return said
         words = ["iterun", "export", self._run or "RUN", "--to", tracker.tool]
         if tracker.place not in (None, default(tracker.tool, self._outputs)):
             words += ["--out", str(tracker.place)]
-        return (
-            f"{tracker.tool} is switched off, the run is not: {fault}. Later, "
-            f"`{shlex.join(words)}` writes all of it"
-        )
+        return f"{said}. Later, `{shlex.join(words)}` writes all of it"
+
+
+def _is_ours(tracker: Tracker) -> bool:
+    """Whether it comes with iterun, which then knows its extra and exports to it."""
+    return type(tracker).__module__.startswith(f"{TRACKERS[0]}.")
+
+
+def _is_there(package: str) -> bool:
+    try:
+        return find_spec(package) is not None
+    except ModuleNotFoundError:  # the package around it
+        return False
 
 
 def _nodes(config: Mapping[str, Any]) -> Mapping[str, Any]:

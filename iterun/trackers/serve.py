@@ -66,7 +66,7 @@ class Server:
         if "tracker" in command:
             self._prepare(command["tracker"], command["settings"])
         elif "follow" in command:
-            os.nice(_NICE)
+            os.nice(max(0, _NICE - os.nice(0)))  # once, however many runs it follows
             self._follower = Follower(self._known(), Path(command["follow"]))
         elif "tell" in command:
             self._answer({"done": tell(self._known(), Path(command["tell"]))})

@@ -71,7 +71,7 @@ def test_a_mirror_that_fails_is_told_of_once(line: Any, where: str) -> None:
 
     [said] = remarks(line)
     assert "notebook is switched off, the run is not: OSError: [Errno 28] No space left" in said
-    assert f"iterun export {RunView(line.runs[0]).id} --to notebook" in said
+    assert "iterun export" not in said  # which knows no tools of one's own
     assert isinstance(line.events[-1], RunEnded)
     assert RunView(line.runs[0]).state == "completed"
     assert len(metrics(line.runs[0])) == 3
@@ -83,6 +83,30 @@ def test_a_mirror_that_hangs_is_not_waited_for_long(line: Any) -> None:
 
     [said] = remarks(line)
     assert "not written everything 0.2 s after the run's end" in said
+
+
+@pytest.mark.slow
+def test_one_of_ours_that_fails_names_the_export(line: Any, tmp_path: Path) -> None:
+    pytest.importorskip("tensorboard")
+    (tmp_path / "file").touch()
+    place = str(tmp_path / "file" / "below")
+
+    line("task=mine/count", "logger=tensorboard", f"logger.tensorboard.place={place}")
+
+    [said] = remarks(line)
+    run = RunView(line.runs[0]).id
+    assert f"`iterun export {run} --to tensorboard --out {place}`" in said
+
+
+def test_a_package_inside_one_that_is_missing_is_said(
+    line: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import own_mirror
+
+    monkeypatch.setattr(own_mirror.Absent, "package", "package_that_nobody_has.inside")
+
+    with pytest.raises(UnavailableError, match=r"package_that_nobody_has\.inside"):
+        line("task=mine/count", "+logger.absent={_target_:own_mirror.Absent,place:null,wait:20}")
 
 
 def test_one_that_fails_does_not_keep_another_from_hearing(line: Any) -> None:
@@ -123,6 +147,9 @@ def test_a_tool_of_ours_that_is_missing_names_its_extra(
         ("+logger.x=3", "logger.x names no tool"),
         (NOTEBOOK.replace("20", "soon"), "logger.notebook.wait=soon"),
         (NOTEBOOK.replace("20", "-1"), "logger.notebook.wait=-1 is no time"),
+        (NOTEBOOK.replace("20", "inf"), "logger.notebook.wait=inf is no time"),
+        (NOTEBOOK.replace("20", "nan"), "logger.notebook.wait=nan is no time"),
+        (NOTEBOOK.replace("20", "1e12"), "logger.notebook.wait=1e+12 is no time"),
         (NOTEBOOK.replace("place", "plaice"), "plaice"),
     ],
 )
@@ -155,6 +182,7 @@ def test_a_sweep_starts_a_tool_once(line: Any) -> None:
 
     assert len(line.runs) == 3
     assert len({heard(run)[0]["pid"] for run in line.runs}) == 1
+    assert {heard(run)[0]["nice"] for run in line.runs} == {max(10, os.nice(0))}
 
 
 def test_a_place_is_recorded_in_full(

@@ -25,7 +25,7 @@ class Notebook(Tracker):
     def begin(self, run: Row) -> int:
         self._path = Path(str(self.place), f"{run.id}.jsonl")
         self._path.parent.mkdir(parents=True, exist_ok=True)
-        self._note(began=run.id, parameters=run.parameters, pid=os.getpid())
+        self._note(began=run.id, parameters=run.parameters, pid=os.getpid(), nice=os.nice(0))
         self._fail_in("begin")
         return NOTHING_YET
 
