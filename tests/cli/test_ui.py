@@ -18,8 +18,9 @@ from hostile import EVIL, HARMS, sound
 from textual import events
 from textual.pilot import Pilot
 
-from iterun.cli.ui import aside, browser
+from iterun.cli.ui import aside, filter_line
 from iterun.cli.ui.app import Ui
+from iterun.cli.ui.filter_line import FilterLine
 from iterun.cli.ui.runs import Runs
 from iterun.cli.ui.table import Table
 from iterun.cli.ui.work import Work
@@ -64,7 +65,10 @@ async def rest(ui: Ui, pilot: Pilot[None]) -> None:
     quiet = 0
     while quiet < 3:
         await pilot.pause(0.005)
-        busy = any(not worker.is_finished for worker in ui.workers) or ui._browser._typing
+        busy = (
+            any(not worker.is_finished for worker in ui.workers)
+            or ui._browser.query_one(FilterLine).is_typing
+        )
         quiet = 0 if busy or ui._browser.query_one(aside.Aside)._soon else quiet + 1
 
 
@@ -102,7 +106,7 @@ def after(
 @pytest.fixture(autouse=True)
 def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(aside, "_REST", 0.001)
-    monkeypatch.setattr(browser, "_SOON", 0.001)
+    monkeypatch.setattr(filter_line, "_SOON", 0.001)
 
 
 @pytest.fixture

@@ -6,31 +6,28 @@ import asyncio
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal, Vertical
+from textual.containers import Vertical
 from textual.screen import Screen
-from textual.widgets import Input
 
-from iterun.cli.console import Span
 from iterun.cli.figures import count
 from iterun.cli.text import clean
-from iterun.cli.ui import changes, keys
+from iterun.cli.ui import keys
 from iterun.cli.ui.aside import Aside
 from iterun.cli.ui.choose import Choose
+from iterun.cli.ui.filter_line import FilterLine
 from iterun.cli.ui.page import ComparePage, HelpPage, PlotPage, RunPage, bindings
 from iterun.cli.ui.painted import Bar
 from iterun.cli.ui.prompt import Ask, Question
 from iterun.cli.ui.runs import Sort
 from iterun.cli.ui.status import Status
 from iterun.cli.ui.table import Table
+from iterun.cli.ui.writing import Writing
 from iterun.errors import IterunError
-from iterun.store.schema import RUNNING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
     from concurrent.futures import Future
 
     from textual.app import ComposeResult
-    from textual.timer import Timer
 
     from iterun.cli.ui.runs import Runs
     from iterun.cli.ui.work import Work
@@ -38,7 +35,6 @@ if TYPE_CHECKING:
 
 _EVERY = 2.0  #: seconds between two looks while a run goes on, or none is there
 _SELDOM = 5  #: as many times less often while none does: others may begin
-_SOON = 0.12  #: seconds until a filter that is typed is tried
 _WIDE = 120  #: cells from which details stand beside the table
 _LOW = 16  #: rows below which there are none
 _SIDE = 0.34  #: share of the details beside the table
@@ -57,11 +53,6 @@ class Browser(Screen[None]):
 
     DEFAULT_CSS = """
     Browser { layout: vertical; }
-    Browser #top { height: 1; }
-    Browser #label { width: 8; }
-    Browser #counts { width: auto; }
-    Browser #filter { width: 1fr; }
-    Browser #below { layout: vertical; }
     Browser #middle { height: 1fr; layout: vertical; }
     Browser #middle.-wide { layout: horizontal; }
     Browser #details { height: 9; border-top: solid ansi_bright_black; }
@@ -77,10 +68,8 @@ class Browser(Screen[None]):
         super().__init__()
         self.runs, self.work = runs, work
         self._first = first
-        self._text = text  #: of the filter that holds
-        self._trash = changes.Trash(runs.outputs)
-        self._before = text  #: of the filter before one began to type
-        self._typing: Timer | None = None
+        self._text = text
+        self._writing = Writing(self)
         self._ticks = 0
         self._is_reading = False
 
@@ -90,12 +79,7 @@ class Browser(Screen[None]):
 
     def compose(self) -> ComposeResult:
         """Filter, table, details, what was done, keys."""
-        with Horizontal(id="top"):
-            yield Bar(id="label")
-            yield Input(
-                self._text, id="filter", compact=True, select_on_focus=False,
-                placeholder="/ task=prune/perp sparsity>0.5 status=failed tag=best since=2d",
-            )  # fmt: skip
+        yield FilterLine(self._text, self._filter, self.to_table)
         yield Status()
         with Vertical(id="middle"):
             yield Table(self.runs)
@@ -106,10 +90,9 @@ class Browser(Screen[None]):
 
     async def on_mount(self) -> None:
         """Show the first look, then look again from time to time."""
-        self.query_one("#label", Bar).show([[Span("filter", "head")]])
         rows = await asyncio.wrap_future(self._first)
         self.runs.take(rows)
-        self._filter(self._text)
+        self.query_one(FilterLine).hold(self._text)
         self.set_interval(_EVERY, self._tick)
 
     def on_resize(self) -> None:
@@ -135,49 +118,21 @@ class Browser(Screen[None]):
 
     def action_filter(self) -> None:
         """Type a filter."""
-        self._before = self._text
-        self.set_focus(self.query_one("#filter", Input))
+        self.query_one(FilterLine).begin()
 
-    def on_input_changed(self, event: Input.Changed) -> None:
-        """Try the filter as far as it is typed."""
-        if event.input.id == "filter" and event.value != self._text:
-            self._stop_typing()
-            self._typing = self.set_timer(_SOON, lambda: self._filter(event.value))
-
-    def on_input_submitted(self, event: Input.Submitted) -> None:
-        """The filter is typed."""
-        if event.input.id == "filter" and self._filter(event.value):
-            self.set_focus(self.query_one(Table))
-
-    def key_escape(self) -> None:
-        """Leave the filter as it was."""
-        line = self.query_one("#filter", Input)
-        if line.has_focus:
-            self._filter(self._before)
-            line.value = self._before
-            self.set_focus(self.query_one(Table))
-
-    def key_down(self) -> None:
-        """From the filter to the table."""
-        if self.query_one("#filter", Input).has_focus:
-            self.set_focus(self.query_one(Table))
+    def to_table(self) -> None:
+        """Give the keys to the table."""
+        self.set_focus(self.query_one(Table))
 
     def _filter(self, text: str) -> bool:
         """Show what fits; a fault is told, and all stays as it was."""
-        self._stop_typing()
         try:
             self.runs.filter(text)
         except IterunError as error:
             self._status.fault(error)
             return False
-        self._text = text
         self._show()
         return True
-
-    def _stop_typing(self) -> None:
-        if self._typing is not None:
-            self._typing.stop()
-            self._typing = None
 
     # -- marks, order ---------------------------------------------------------------------------
 
@@ -264,79 +219,30 @@ class Browser(Screen[None]):
     def action_tag(self) -> None:
         """Give and take tags."""
         if rows := self._meant():
-            label = f"tags of {_named(rows)}, as in best -draft:"
-            self._ask(label, "", lambda text: self._change(lambda: changes.tag(rows, text)))
+            self._writing.tag(rows)
 
     def action_note(self) -> None:
         """Write a note on the run under the cursor."""
         if row := self.query_one(Table).row:
-            try:
-                before = changes.note_of(row)
-            except IterunError as error:
-                self._status.fault(error)
-                return
-            self._ask(
-                f"note on {row.id}:", before,
-                lambda text: self._change(lambda: changes.note(row, text)),
-            )  # fmt: skip
+            self._writing.note(row)
 
     def action_trash(self) -> None:
         """Move runs to the trash, after a question."""
-        if not (rows := self._meant()):
-            return
-        hidden = self.runs.n_hidden()
-        running = sum(row.state == RUNNING for row in rows)
-        remarks = [f"{hidden} not shown"] * bool(hidden) + [f"{running} running"] * bool(running)
-        aside = f" ({', '.join(remarks)})" if remarks else ""
-
-        def answer(yes: bool) -> None:
-            self.set_focus(self.query_one(Table))
-            if yes:
-                self._change(lambda: self._trash.move(rows))
-            else:
-                self._status.say("nothing was done")
-
-        self.query_one(Question).ask(f"move {_named(rows)}{aside} to the trash", answer)
+        if rows := self._meant():
+            self._writing.trash(rows, n_hidden=self.runs.n_hidden())
 
     def action_restore(self) -> None:
         """Bring back what was moved to the trash last."""
-        self._change(self._trash.restore)
+        self._writing.restore()
 
     def action_line(self) -> None:
         """Show and copy the line that repeats the run."""
         if row := self.query_one(Table).row:
-            try:
-                line = changes.line_of(row)
-            except IterunError as error:
-                self._status.fault(error)
-                return
-            if line.isprintable():
-                self.app.copy_to_clipboard(line)
-            copied = "copied: " if line.isprintable() else "not copied, it isn't plain text: "
-            self._status.say(Span(copied, "good"), line)
+            self._writing.line(row)
 
     def action_reread(self) -> None:
         """Look at the folder now."""
-        self._read("read again")
-
-    def _ask(self, label: str, text: str, take: Callable[[str], None]) -> None:
-        def back() -> None:
-            self.set_focus(self.query_one(Table))
-
-        self.query_one(Ask).ask(label, text, take, back)
-
-    def _change(self, change: Callable[[], str]) -> None:
-        """Write something in the other thread, tell what was done, and look again."""
-
-        async def done() -> None:
-            try:
-                said = await self.work.off(change)
-            except (IterunError, OSError) as error:
-                self._status.fault(error)
-                return
-            self._read(said)
-
-        self.run_worker(done(), group="change")
+        self.look_again("read again")
 
     # -- looking again --------------------------------------------------------------------------
 
@@ -344,9 +250,11 @@ class Browser(Screen[None]):
         self._ticks += 1
         is_live = self.runs.is_running or not self.runs.all
         if not self._is_reading and (is_live or self._ticks % _SELDOM == 0):
-            self._read()
+            self.look_again()
 
-    def _read(self, said: str = "") -> None:
+    def look_again(self, said: str = "") -> None:
+        """Read the runs in the other thread; then `said` is what was done."""
+
         async def read() -> None:
             self._is_reading = True
             try:
@@ -381,7 +289,3 @@ class Browser(Screen[None]):
     def on_table_moved(self) -> None:
         """Tell of the run under the cursor."""
         self.query_one(Aside).tell(self.query_one(Table).row)
-
-
-def _named(rows: Sequence[Row]) -> str:
-    return rows[0].id if len(rows) == 1 else count(len(rows), "run")
