@@ -25,6 +25,7 @@ _CODE = (
     "from iterun.trackers.serve import main; main()"
 )
 GONE = {"failed": "its process has ended"}
+MOST_IDLE = 4  #: processes, of 20 MB and more each
 
 
 class Process:
@@ -114,6 +115,8 @@ def put_back(process: Process) -> None:
     before = _idle.pop(key := _key(process.tracker), None)
     if before is not None:
         before.close()
+    while len(_idle) >= MOST_IDLE:  # the jobs of a sweep may differ in their mirrors' settings
+        _idle.pop(next(iter(_idle))).close()
     _idle[key] = process
 
 

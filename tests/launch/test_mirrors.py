@@ -185,6 +185,17 @@ def test_a_sweep_starts_a_tool_once(line: Any) -> None:
     assert {heard(run)[0]["nice"] for run in line.runs} == {max(10, os.nice(0))}
 
 
+def test_few_processes_are_kept_for_other_settings(
+    line: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(process, "MOST_IDLE", 1)
+
+    line("-m", "task=mine/count", NOTEBOOK, "logger.notebook.wait=20,21,22")
+
+    assert len(line.runs) == 3
+    assert len(psutil.Process().children()) == 1
+
+
 def test_a_place_is_recorded_in_full(
     line: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -38,8 +38,9 @@ def command(
     """Write runs for other programs: curves with their times, parameters, costs, tags, results.
 
     A tool that has a run already, from a mirror (logger=mlflow) or an export before, is told the
-    rest of it: nothing is doubled. Nothing leaves this machine: wandb is offline, and `wandb sync`
-    brings its runs up. Runs that go on are left out of tools, not of tables.
+    rest of it: nothing is doubled, unless the mirror was given an experiment or project of its own.
+    Nothing leaves this machine: wandb is offline, and `wandb sync` brings its runs up. Runs that go
+    on are left out of tools, not of tables.
 
     Examples:
       iterun export task=prune --to csv --out iterations.csv
