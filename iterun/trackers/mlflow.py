@@ -176,9 +176,9 @@ class Mlflow(Tracker):
         missing = [Param(name, word) for name, word in params.items() if name not in known]
         for start in range(0, len(missing), _MOST_OTHERS):
             self._client.log_batch(self._run, params=missing[start : start + _MOST_OTHERS])
-        said = about(run)
+        said = {"tags": "", "note": "", **about(run)}  # what was taken away since is empty
         tags = {f"iterun.{name}": word for name, word in said.items() if name != "id"}
-        tags["mlflow.note.content"] = said.get("note", "")
+        tags["mlflow.note.content"] = said["note"]
         self._log([], tags)
 
     def _log(self, metrics: list[Any], tags: dict[str, str]) -> None:

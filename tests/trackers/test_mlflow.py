@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from iterun.store import marks
 from iterun.trackers.mlflow import Mlflow
 
 mlflow = pytest.importorskip("mlflow", exc_type=ImportError)
@@ -86,6 +87,17 @@ def test_a_run_that_goes_on_stays_one_run(run: Any, told: Callable[..., int], cl
     history = client.get_metric_history(found.info.run_id, "tokens")
     assert sorted(m.step for m in history) == [0, 1, 2, 3, 4, 5, 6]
     assert found.info.status == "FAILED"
+
+
+def test_a_note_that_was_taken_away_is_empty(
+    run: Any, told: Callable[..., int], client: Any
+) -> None:
+    told(Mlflow, experiment=None)
+    marks.set_note(run.directory, "")
+    told(Mlflow, experiment=None)
+
+    [found] = runs(client)
+    assert found.data.tags["iterun.note"] == found.data.tags["mlflow.note.content"] == ""
 
 
 def test_a_picture_is_an_artifact(
