@@ -94,7 +94,7 @@ def _metric(name: str) -> str:
 
 
 def write_csv(stream: TextIO, columns: Mapping[str, type], rows: Iterator[Line]) -> None:
-    """RFC 4180 but for the line feed; what is not there is empty, half a character becomes `?`."""
+    """RFC 4180 but for the line feed; what is not there is empty, half characters are `?`."""
     writer = csv.DictWriter(
         _Whole(stream), list(columns), lineterminator="\n", extrasaction="ignore"
     )
@@ -113,10 +113,11 @@ class _Whole:
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
+        self._encoding = stream.encoding or "utf-8"  # None: text in memory
 
     def write(self, text: str) -> None:
-        """Write it without half characters."""
-        self._stream.write(_utf8(text))
+        """Write it, what the stream has no character for as a question mark."""
+        self._stream.write(text.encode(self._encoding, "replace").decode(self._encoding))
 
 
 def write_parquet(path: Path, columns: Mapping[str, type], rows: Iterator[Line]) -> None:

@@ -192,12 +192,13 @@ def test_a_run_that_goes_between_two_looks_is_left_out(tmp_path: Path) -> None:
     assert len(found.problems) == 1
 
 
-HUGE = [{"whole": 10**400, "half\ud800": 1.0}]
+HUGE = [{"whole": 10**400, "half\ud800": 1.0, "größe": 1.0}]
 
 
-def test_half_a_character_becomes_a_question_mark(tmp_path: Path) -> None:
+@pytest.mark.parametrize("encoding", ["utf-8", "ascii"])
+def test_half_a_character_becomes_a_question_mark(tmp_path: Path, encoding: str) -> None:
     found = Table([row_of(made(tmp_path, HUGE))])
-    stream = io.TextIOWrapper(io.BytesIO(), "utf-8")
+    stream = io.TextIOWrapper(io.BytesIO(), encoding)
 
     write_csv(stream, found.columns, found.rows())
 
