@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from iterun.trackers.process import Process
 
 SOON = 1.0  # seconds of waiting that need no word
+_NOT_WAITED = "it was not waited for"
 ASK_EVERY = 2.0  # seconds between two looks for what a tool has to say
 
 
@@ -129,16 +130,17 @@ class Mirrored:
         """Wait until all is written, for each tool as long as it may take."""
         for one in self._at_work:
             one.end()
-        began = time.monotonic()
+        began, is_waiting = time.monotonic(), True
         for one in list(self._at_work):
-            left = began + one.tracker.wait - time.monotonic()
+            left = began + one.tracker.wait - time.monotonic() if is_waiting else 0.0
             try:
                 self._take(one, self._waited_for(one, max(0.0, left)))
             except queue.Empty:
                 late = f"it has not written everything {one.tracker.wait:g} s after the run's end"
-                self._take(one, {"failed": late})
-            except KeyboardInterrupt:  # the user waits no longer
-                self._take(one, {"failed": "it was not waited for"})
+                self._take(one, {"failed": late if is_waiting else _NOT_WAITED})
+            except KeyboardInterrupt:  # the user waits no longer, for none of them
+                is_waiting = False
+                self._take(one, {"failed": _NOT_WAITED})
 
     def _waited_for(self, one: Process, left: float) -> Mapping[str, Any]:
         """The answer of a tool; that it takes time is said.

@@ -14,6 +14,7 @@ import pytest
 
 from iterun.core.progress import Remark, RunEnded
 from iterun.errors import ConfigError, UnavailableError
+from iterun.launch import mirrors
 from iterun.launch.local import resume
 from iterun.store.reader import RunView
 from iterun.trackers import process
@@ -107,6 +108,24 @@ def test_a_package_inside_one_that_is_missing_is_said(
 
     with pytest.raises(UnavailableError, match=r"package_that_nobody_has\.inside"):
         line("task=mine/count", "+logger.absent={_target_:own_mirror.Absent,place:null,wait:20}")
+
+
+def test_one_ctrl_c_ends_the_wait_for_all(line: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mirrors, "SOON", 0.05)
+    hanging = "={_target_:own_mirror.Notebook,place:null,wait:0,hangs:true}"
+    line("task=mine/count", "stop.iterations=1", f"+logger.a{hanging}", f"+logger.b{hanging}")
+    said: list[str] = []
+
+    def listener(event: Any) -> None:
+        if isinstance(event, Remark):
+            said.append(event.text)
+            if "still writing" in event.text:
+                signal.raise_signal(signal.SIGINT)
+
+    resume(line.runs[0], ["logger.a.wait=60", "logger.b.wait=60"], lambda mode: listener)
+
+    assert ["not waited for" in text for text in said] == [False, True, True]
+    assert psutil.Process().children() == []
 
 
 def test_one_that_fails_does_not_keep_another_from_hearing(line: Any) -> None:
