@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from iterun.errors import ConfigError, nearest
@@ -65,11 +66,19 @@ class Comparison:
     @property
     def systems(self) -> list[str]:
         """In the order of their first entries."""
-        return list(dict.fromkeys(entry.system for entry in self.entries))
+        return list(self._positions)
 
     def of(self, system: str) -> list[int]:
         """The positions of a system's entries."""
-        return [k for k, entry in enumerate(self.entries) if entry.system == system]
+        return list(self._positions.get(system, ()))
+
+    @cached_property
+    def _positions(self) -> dict[str, list[int]]:
+        """By system; the entries stay what they are."""
+        found: dict[str, list[int]] = {}
+        for k, entry in enumerate(self.entries):
+            found.setdefault(entry.system, []).append(k)
+        return found
 
     def differing(self, system: str) -> list[str]:
         """Model, data and parameters in which a system's settings differ."""
