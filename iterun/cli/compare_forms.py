@@ -79,25 +79,31 @@ def write_parquet(path: str, found: Comparison, order: Sequence[int]) -> None:
     """
     from importlib.util import find_spec
 
+    target = Path(os.path.expanduser(path))
+    if not target.name or target.is_dir():
+        raise ConfigError(f"--parquet '{path}' is no file", hint="as in --parquet settings.parquet")
+    if not target.parent.is_dir():
+        raise _not_written(path, "its folder is not there")
     if find_spec("pyarrow") is None:
         raise UnavailableError(
             "--parquet needs the package pyarrow", hint='pip install "iterun[parquet]", or --csv'
         )
-    target = Path(os.path.expanduser(path))
-    if not target.name or target.is_dir():
-        raise ConfigError(f"--parquet '{path}' is no file", hint="as in --parquet settings.parquet")
     frame = _uniform(tabular.frame(found).iloc[list(order)])
     beside = target.with_name(f".part-{os.getpid()}-{target.name}")
     try:
         frame.to_parquet(beside, index=False)
         beside.replace(target)
     except OSError as error:
-        raise ConfigError(
-            f"--parquet {path}: {(error.strerror or str(error)).lower()}",
-            hint="name a file in a folder that is there, and that you may write in",
-        ) from error
+        raise _not_written(path, (error.strerror or str(error)).lower()) from error
     finally:
         beside.unlink(missing_ok=True)
+
+
+def _not_written(path: str, why: str) -> ConfigError:
+    return ConfigError(
+        f"--parquet {path}: {why}",
+        hint="name a file in a folder that is there, and that you may write in",
+    )
 
 
 def _uniform(frame: DataFrame) -> DataFrame:

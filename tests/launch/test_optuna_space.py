@@ -87,6 +87,7 @@ def test_a_grid_refuses_an_interval():
 
 
 def test_every_number_of_a_range_is_tried_as_one_writes_it():
+    pytest.importorskip("optuna")
     space = parse(["a=range(-0.3,1,0.3)"])
 
     assert space.distributions()["a"].high == 0.9  # optuna would cut 0.8999999999999999 to 0.6
