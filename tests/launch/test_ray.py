@@ -146,6 +146,7 @@ def test_jobs_of_a_node_that_is_lost_go_on_on_another(typed: Typed, nodes: Nodes
     assert sorted(len(on) for on in typed.nodes()) == [1, 2]
 
 
+@pytest.mark.long
 def test_a_worker_that_is_killed_too_often_is_in_the_account(typed: Typed, tmp_path: Path) -> None:
     asked = ["task=mine/slow", "task.to=5", "task.seconds=0.05", "task.kill_at=3,null", "seed=1",
              "hydra.launcher.max_retries=1", f"task.mended={tmp_path}/mended"]  # fmt: skip
@@ -159,6 +160,7 @@ def test_a_worker_that_is_killed_too_often_is_in_the_account(typed: Typed, tmp_p
     assert typed.numbers() == [[1, 2, 3, 4, 5]] * 2
 
 
+@pytest.mark.long
 def test_jobs_that_fail_are_listed_and_not_done_again(typed: Typed) -> None:
     status, said = typed(*SWEEP, "task=mine/count", "task.fail_at=2,null")
 
@@ -168,6 +170,7 @@ def test_jobs_that_fail_are_listed_and_not_done_again(typed: Typed) -> None:
     assert sorted(run.state for run in typed.runs) == ["completed", "failed"]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_jobs_with_checkpoints_and_the_line_goes_on(
     number: signal.Signals, typed: Typed
@@ -185,6 +188,7 @@ def test_a_signal_ends_jobs_with_checkpoints_and_the_line_goes_on(
     assert typed.numbers() == [list(range(1, 41))] * 3
 
 
+@pytest.mark.long
 def test_a_job_that_fits_nowhere_is_refused(typed: Typed) -> None:
     status, said = typed(*SWEEP, "task=mine/count", "seed=1,2", "hydra.launcher.num_gpus=64")
 
@@ -192,6 +196,7 @@ def test_a_job_that_fits_nowhere_is_refused(typed: Typed) -> None:
     assert "a job needs 1 CPU, 64 GPU, and this machine has fewer" in said
 
 
+@pytest.mark.long
 def test_a_cluster_that_is_not_there_is_an_error_with_a_hint(typed: Typed) -> None:
     status, said = typed(*SWEEP, "task=mine/count", "seed=1,2", "hydra.launcher.address=auto")
 
