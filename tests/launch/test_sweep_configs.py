@@ -82,6 +82,7 @@ def test_a_jobs_config_is_hydras_own(loaders: Any, overrides: list[str]) -> None
     check(loaders, overrides)
 
 
+@pytest.mark.long
 @pytest.mark.slow
 @settings(max_examples=400, deadline=None, suppress_health_check=list(HealthCheck))
 @given(overrides=OVERRIDES)
