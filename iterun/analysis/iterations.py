@@ -8,12 +8,11 @@ names and once for the rows, one at a time: the table may be larger than memory.
 from __future__ import annotations
 
 import csv
-import os
 from typing import TYPE_CHECKING, Any, TextIO
 
-from iterun.analysis.numbers import as_float
 from iterun.errors import ConfigError, StoreError, UnavailableError
 from iterun.store import disk
+from iterun.store.encoding import as_float
 from iterun.store.reader import RunView
 
 if TYPE_CHECKING:
@@ -205,12 +204,7 @@ def save(path: Path, write: Callable[[Path], None]) -> None:
     try:
         if fault := _unfit(path):
             raise ConfigError(f"--out {path} {fault}", hint=hint)
-        part = disk.part_of(path)
-        try:
-            write(part)
-            os.replace(part, path)
-        finally:
-            part.unlink(missing_ok=True)
+        disk.save_beside(path, write)
     except OSError as error:
         why = (error.strerror or str(error)).lower()
         raise ConfigError(f"--out {path} can't be written: {why}", hint=hint) from error

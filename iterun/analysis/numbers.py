@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from math import floor, inf, isfinite, log10
+from math import floor, isfinite, log10
 from typing import TYPE_CHECKING, Any
+
+from iterun.store.encoding import as_float
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -79,14 +81,6 @@ def _fixed(x: Any, decimals: int) -> str:
 
 def _is_number(x: Any) -> bool:
     return isinstance(x, int | float) and not isinstance(x, bool) and isfinite(as_float(x))
-
-
-def as_float(x: float) -> float:
-    """A number as a float; a whole one beyond all floats is infinite."""
-    try:
-        return float(x)
-    except OverflowError:
-        return inf if x > 0 else -inf
 
 
 def duration(seconds: float) -> str:

@@ -7,7 +7,7 @@ import struct
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from iterun.analysis.numbers import as_float
+from iterun.store.encoding import as_float
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

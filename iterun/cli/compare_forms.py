@@ -13,6 +13,7 @@ from iterun.cli import compare_table, published
 from iterun.cli.formats import json_text, lines
 from iterun.cli.text import clean
 from iterun.errors import ConfigError, UnavailableError
+from iterun.store import disk
 from iterun.store.encoding import encode
 
 if TYPE_CHECKING:
@@ -89,14 +90,10 @@ def write_parquet(path: str, found: Comparison, order: Sequence[int]) -> None:
             "--parquet needs the package pyarrow", hint='pip install "iterun[parquet]", or --csv'
         )
     frame = _uniform(tabular.frame(found).iloc[list(order)])
-    beside = target.with_name(f".part-{os.getpid()}-{target.name}")
     try:
-        frame.to_parquet(beside, index=False)
-        beside.replace(target)
+        disk.save_beside(target, lambda part: frame.to_parquet(part, index=False))
     except OSError as error:
         raise _not_written(path, (error.strerror or str(error)).lower()) from error
-    finally:
-        beside.unlink(missing_ok=True)
 
 
 def _not_written(path: str, why: str) -> ConfigError:

@@ -7,9 +7,8 @@ them.
 
 from __future__ import annotations
 
-import os
 import warnings
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,9 +18,11 @@ from iterun.analysis.plotted import ITERATION, Detail
 from iterun.cli import ticks
 from iterun.cli.text import clean
 from iterun.errors import DiskError
+from iterun.store import disk
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
@@ -57,24 +58,23 @@ def save(plot: Plot, look: Look) -> None:
         DiskError: it can't be written.
     """
     _tame(plot)
-    part = look.file.with_name(f".{look.file.name}.{os.getpid()}.part")
     kind = look.file.suffix.lower().removeprefix(".")
-    try:
+
+    def write(part: Path) -> None:
         with _settings(look.style):
             drawn = figure(plot, look)
             drawn.savefig(
                 part, format=kind, dpi=_DPI, facecolor=drawn.get_facecolor(),
                 metadata={"Date": None} if kind == "svg" else None, bbox_inches="tight",
             )  # fmt: skip
-        os.replace(part, look.file)
+
+    try:
+        disk.save_beside(look.file, write)
     except OSError as error:
         raise DiskError(
             f"{look.file} can't be written: {(error.strerror or str(error)).lower()}",
             hint="free space, or write elsewhere with --out",
         ) from error
-    finally:  # also after Ctrl-C
-        with suppress(OSError):
-            part.unlink()
 
 
 def _tame(plot: Plot) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from iterun.analysis.numbers import as_float
+from iterun.store.encoding import as_float
 
 _MOST = 512  #: points kept; beyond it neighbours are averaged
 

@@ -6,7 +6,7 @@ import itertools
 from math import isfinite
 from typing import TYPE_CHECKING
 
-from iterun.analysis.numbers import as_float
+from iterun.store.encoding import as_float
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -6,7 +6,6 @@ import time
 from math import isfinite
 from typing import TYPE_CHECKING, NamedTuple
 
-from iterun.analysis.numbers import as_float
 from iterun.cli.series import Series
 from iterun.core.progress import (
     CheckpointSaved,
@@ -16,6 +15,7 @@ from iterun.core.progress import (
     RunStarted,
 )
 from iterun.errors import StoreError
+from iterun.store.encoding import as_float
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

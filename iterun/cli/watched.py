@@ -72,11 +72,7 @@ class Watched:
         return [self._take(line) for line in lines]
 
     def _take(self, line: Iteration) -> IterationDone:
-        metric = self.tracker.metric
-        event = IterationDone(
-            line.i, self.status.length, line.metrics, line.cost, line.labels, line.seconds,
-            line.metrics.get(metric) if metric else None,
-        )  # fmt: skip
+        event = IterationDone.recorded(line, self.status.length, self.record)
         self.tracker.take(event)
         self._recent = [*self._recent[-_PACE:], line]
         self.seconds += line.seconds

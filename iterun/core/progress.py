@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from iterun.core.job import Outcome
-    from iterun.store.schema import RunRecord
+    from iterun.store.schema import Iteration, RunRecord
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +35,12 @@ class IterationDone:
     labels: Mapping[str, str]
     seconds: float  #: of this iteration
     objective: float | None  #: the objective's metric, if this iteration has it
+
+    @classmethod
+    def recorded(cls, line: Iteration, length: int | None, record: RunRecord) -> IterationDone:
+        """What its line in the record tells, of a run in another process."""
+        value = line.metrics.get(str((record.objective or {}).get("metric")))
+        return cls(line.i, length, line.metrics, line.cost, line.labels, line.seconds, value)
 
 
 @dataclass(frozen=True, slots=True)

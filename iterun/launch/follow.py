@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from iterun.core.progress import Event
-    from iterun.store.schema import Iteration, RunRecord
+    from iterun.store.schema import RunRecord
 
 _EVERY = 0.5  # seconds between two looks
 
@@ -66,7 +66,8 @@ class Follow:
                 self._find(number, run)
             elif (line := newest(run.directory)) is not None and line.i != run.i:
                 run.i = line.i
-                self.told(number, _done(line, run))
+                assert run.record is not None  # found with the directory
+                self.told(number, IterationDone.recorded(line, run.length, run.record))
 
     def _find(self, number: int, run: _Run) -> None:
         """See whether the job's run has started."""
@@ -79,11 +80,3 @@ class Follow:
             return
         run.directory, run.length = Path(job.directory), job.length
         self.told(number, RunStarted(run.directory, run.record, run.length, None))
-
-
-def _done(line: Iteration, run: _Run) -> IterationDone:
-    objective = (run.record.objective if run.record else None) or {}
-    value = line.metrics.get(str(objective.get("metric")))
-    return IterationDone(
-        line.i, run.length, line.metrics, line.cost, line.labels, line.seconds, value
-    )

@@ -7,7 +7,7 @@ import os
 import shutil
 import stat
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from iterun.errors import DiskError, StoreError
@@ -162,6 +162,21 @@ def write_beside(path: Path, data: bytes, *, durable: bool) -> None:
             raise
         if durable:
             sync_folder(path.parent)
+
+
+def save_beside(path: Path, write: Callable[[Path], None]) -> None:
+    """Have `write` make a file beside `path`, then give it that name: whole or not at all.
+
+    Raises:
+        OSError: as it comes, for who called to say what was to be written.
+    """
+    part = part_of(path)
+    try:
+        write(part)
+        os.replace(part, path)
+    finally:  # also after Ctrl-C
+        with contextlib.suppress(OSError):
+            part.unlink()
 
 
 def write_all(fd: int, data: bytes, *, size: int, path: Path) -> int:

@@ -6,7 +6,7 @@ is what was written.
 """
 
 import json
-from math import isfinite
+from math import inf, isfinite
 from os import PathLike, fspath
 from typing import Any
 
@@ -28,6 +28,14 @@ def _plain(value: Any) -> Any:
 _JSON = {"allow_nan": False, "separators": (",", ":"), "default": _plain}
 _encode = json.JSONEncoder(ensure_ascii=False, **_JSON).encode  # type: ignore[arg-type]  # a mixed dict
 _encode_ascii = json.JSONEncoder(**_JSON).encode  # type: ignore[arg-type]  # a mixed dict
+
+
+def as_float(x: float) -> float:
+    """A number as a float; a whole one beyond all floats, which JSON may hold, is infinite."""
+    try:
+        return float(x)
+    except OverflowError:
+        return inf if x > 0 else -inf
 
 
 def encode(value: Any) -> bytes:

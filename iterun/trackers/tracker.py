@@ -7,12 +7,11 @@ run nor change its numbers, and a finished run is exported in the same way as on
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from iterun.errors import ConfigError
-from iterun.store.encoding import encode
+from iterun.store.encoding import as_float, encode
 from iterun.trackers.names import text
 
 if TYPE_CHECKING:
@@ -115,14 +114,6 @@ def results(run: Row) -> dict[str, float]:
 def is_number(value: object) -> bool:
     """Whether a value can be drawn as a curve's point."""
     return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def as_float(value: float) -> float:
-    """A number as tools hold it; a whole one that is too large for a float is infinite."""
-    try:
-        return float(value)
-    except OverflowError:
-        return math.inf if value > 0 else -math.inf
 
 
 def ended_at(run: Row) -> float:

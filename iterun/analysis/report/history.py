@@ -6,9 +6,10 @@ from dataclasses import dataclass, field
 from math import isfinite
 from typing import TYPE_CHECKING
 
-from iterun.analysis.numbers import as_float, column, duration, value
+from iterun.analysis.numbers import column, duration, value
 from iterun.analysis.report import drawing
 from iterun.analysis.report.listing import clip
+from iterun.store.encoding import as_float
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

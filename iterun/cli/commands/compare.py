@@ -8,61 +8,73 @@ import typer
 
 from iterun.cli.commands.options import AsCsv, AsJson, Outputs, Runs
 
+Metrics = Annotated[
+    str | None,
+    typer.Option(
+        "--metrics",
+        metavar="A,B",
+        help="metrics, results or costs beside the objective; all: every one",
+    ),
+]
+Single = Annotated[bool, typer.Option("--runs", help="every run by itself, no means")]
+Baseline = Annotated[
+    str | None,
+    typer.Option(
+        "--baseline",
+        metavar="RUN|KEY=VALUE|first",
+        help="test each setting against this one, paired by seed; with KEY=VALUE against "
+        "the setting that differs in KEY alone; first: the first run named, else the oldest",
+    ),
+]
+At = Annotated[
+    int | None,
+    typer.Option(
+        "--at",
+        metavar="I",
+        help="values of iteration I; a run without it has none (RUN@7: of one run)",
+    ),
+]
+Paper = Annotated[
+    bool, typer.Option("--paper", help="add published figures, apart, with their source")
+]
+AllStates = Annotated[
+    bool,
+    typer.Option("--all-states", help="count unfinished, failed and diverged runs too"),
+]
+Sort = Annotated[
+    str | None,
+    typer.Option(
+        "--sort",
+        metavar="KEY",
+        help="by a metric, cost, parameter or n: the objective's best first (the default), "
+        "else the largest",
+    ),
+]
+Reverse = Annotated[bool, typer.Option("--reverse", "-r", help="turn the order around")]
+Number = Annotated[
+    int, typer.Option("-n", "--number", metavar="N", help="at most N settings a system (40)")
+]
+AsMarkdown = Annotated[bool, typer.Option("--md", help="a Markdown table")]
+Parquet = Annotated[
+    str | None, typer.Option("--parquet", metavar="FILE", help="write a Parquet file")
+]
+
 
 def command(
     words: Runs = None,
-    metrics: Annotated[
-        str | None,
-        typer.Option(
-            "--metrics",
-            metavar="A,B",
-            help="metrics, results or costs beside the objective; all: every one",
-        ),
-    ] = None,
-    runs: Annotated[bool, typer.Option("--runs", help="every run by itself, no means")] = False,
-    baseline: Annotated[
-        str | None,
-        typer.Option(
-            "--baseline",
-            metavar="RUN|KEY=VALUE|first",
-            help="test each setting against this one, paired by seed; with KEY=VALUE against "
-            "the setting that differs in KEY alone; first: the first run named, else the oldest",
-        ),
-    ] = None,
-    at: Annotated[
-        int | None,
-        typer.Option(
-            "--at",
-            metavar="I",
-            help="values of iteration I; a run without it has none (RUN@7: of one run)",
-        ),
-    ] = None,
-    paper: Annotated[
-        bool, typer.Option("--paper", help="add published figures, apart, with their source")
-    ] = False,
-    all_states: Annotated[
-        bool,
-        typer.Option("--all-states", help="count unfinished, failed and diverged runs too"),
-    ] = False,
-    sort: Annotated[
-        str | None,
-        typer.Option(
-            "--sort",
-            metavar="KEY",
-            help="by a metric, cost, parameter or n: the objective's best first (the default), "
-            "else the largest",
-        ),
-    ] = None,
-    reverse: Annotated[bool, typer.Option("--reverse", "-r", help="turn the order around")] = False,
-    number: Annotated[
-        int, typer.Option("-n", "--number", metavar="N", help="at most N settings a system (40)")
-    ] = 40,
+    metrics: Metrics = None,
+    runs: Single = False,
+    baseline: Baseline = None,
+    at: At = None,
+    paper: Paper = False,
+    all_states: AllStates = False,
+    sort: Sort = None,
+    reverse: Reverse = False,
+    number: Number = 40,
     as_csv: AsCsv = False,
     as_json: AsJson = False,
-    as_markdown: Annotated[bool, typer.Option("--md", help="a Markdown table")] = False,
-    parquet: Annotated[
-        str | None, typer.Option("--parquet", metavar="FILE", help="write a Parquet file")
-    ] = None,
+    as_markdown: AsMarkdown = False,
+    parquet: Parquet = None,
     outputs: Outputs = None,
 ) -> None:
     """Compare settings side by side: only what differs, seeds grouped, best marked.

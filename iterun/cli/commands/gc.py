@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from iterun.cli.commands.options import AsJson, Outputs
+from iterun.cli.commands.options import AsJson, Outputs, Yes
 
 
 def command(
@@ -30,7 +30,7 @@ def command(
             "--trash", metavar="AGE", help="also runs that lie in the trash so long (30d)"
         ),
     ] = None,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="do not ask")] = False,
+    yes: Yes = False,
     as_json: AsJson = False,
     outputs: Outputs = None,
 ) -> None:

@@ -15,6 +15,7 @@ Unused = Annotated[str | None, typer.Option("--outputs", hidden=True)]  #: every
 AsJson = Annotated[bool, typer.Option("--json", help="JSON, for other programs")]
 AsCsv = Annotated[bool, typer.Option("--csv", help="CSV, for spreadsheets")]
 Quiet = Annotated[bool, typer.Option("--quiet", help=FLAGS["--quiet"])]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="do not ask")]
 Runs = Annotated[
     list[str] | None,
     typer.Argument(

@@ -8,52 +8,61 @@ import typer
 
 from iterun.cli.commands.options import AsCsv, AsJson, Outputs
 
+Words = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="RUN|FILTER… [METRIC…]",
+        help="runs by id, the start of one, tag, directory or @-1, or all that fit "
+        "conditions as `iterun ls` takes them (RUN@7: up to iteration 7); any other word is "
+        "a metric or a cost. Without a run, the newest one; without a metric, the objective "
+        "and its other arms",
+    ),
+]
+Metric = Annotated[
+    list[str] | None,
+    typer.Option("--metric", metavar="NAME", help="a metric, if a run has the same name"),
+]
+X = Annotated[
+    str,
+    typer.Option(
+        "--x",
+        metavar="NAME",
+        help="the x axis: iteration, seconds (since the beginning), or a metric: --x tokens",
+    ),
+]
+Each = Annotated[bool, typer.Option("--each", help="each run, instead of the mean over seeds")]
+LogX = Annotated[bool, typer.Option("--logx", help="logarithmic x axis")]
+LogY = Annotated[bool, typer.Option("--logy", help="logarithmic y axis")]
+Height = Annotated[
+    int | None,
+    typer.Option("--height", metavar="ROWS", help="of each panel, in the terminal"),
+]
+Out = Annotated[
+    str | None,
+    typer.Option("--out", metavar="FILE", help="a picture instead: .png, .svg or .pdf"),
+]
+Style = Annotated[
+    str, typer.Option("--style", metavar="NAME", help="of the picture: light or dark")
+]
+Size = Annotated[
+    str | None,
+    typer.Option(
+        "--size", metavar="WxH", help="of the picture in inches, as in 3.3x2.5 for a column"
+    ),
+]
+
 
 def command(
-    words: Annotated[
-        list[str] | None,
-        typer.Argument(
-            metavar="RUN|FILTER… [METRIC…]",
-            help="runs by id, the start of one, tag, directory or @-1, or all that fit "
-            "conditions as `iterun ls` takes them (RUN@7: up to iteration 7); any other word is "
-            "a metric or a cost. Without a run, the newest one; without a metric, the objective "
-            "and its other arms",
-        ),
-    ] = None,
-    metric: Annotated[
-        list[str] | None,
-        typer.Option("--metric", metavar="NAME", help="a metric, if a run has the same name"),
-    ] = None,
-    x: Annotated[
-        str,
-        typer.Option(
-            "--x",
-            metavar="NAME",
-            help="the x axis: iteration, seconds (since the beginning), or a metric: --x tokens",
-        ),
-    ] = "iteration",
-    each: Annotated[
-        bool, typer.Option("--each", help="each run, instead of the mean over seeds")
-    ] = False,
-    log_x: Annotated[bool, typer.Option("--logx", help="logarithmic x axis")] = False,
-    log_y: Annotated[bool, typer.Option("--logy", help="logarithmic y axis")] = False,
-    height: Annotated[
-        int | None,
-        typer.Option("--height", metavar="ROWS", help="of each panel, in the terminal"),
-    ] = None,
-    out: Annotated[
-        str | None,
-        typer.Option("--out", metavar="FILE", help="a picture instead: .png, .svg or .pdf"),
-    ] = None,
-    style: Annotated[
-        str, typer.Option("--style", metavar="NAME", help="of the picture: light or dark")
-    ] = "light",
-    size: Annotated[
-        str | None,
-        typer.Option(
-            "--size", metavar="WxH", help="of the picture in inches, as in 3.3x2.5 for a column"
-        ),
-    ] = None,
+    words: Words = None,
+    metric: Metric = None,
+    x: X = "iteration",
+    each: Each = False,
+    log_x: LogX = False,
+    log_y: LogY = False,
+    height: Height = None,
+    out: Out = None,
+    style: Style = "light",
+    size: Size = None,
     as_json: AsJson = False,
     as_csv: AsCsv = False,
     outputs: Outputs = None,

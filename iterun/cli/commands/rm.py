@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from iterun.cli.commands.options import AsJson, Outputs, Runs
+from iterun.cli.commands.options import AsJson, Outputs, Runs, Yes
 
 
 def command(
@@ -25,7 +25,7 @@ def command(
             "--older", metavar="AGE", help="with --purge: only what was moved so long ago (30d)"
         ),
     ] = None,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="do not ask")] = False,
+    yes: Yes = False,
     as_json: AsJson = False,
     outputs: Outputs = None,
 ) -> None:
