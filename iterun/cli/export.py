@@ -73,7 +73,14 @@ def _rows(index: Index, words: Sequence[str]) -> list[Row]:
         raise ConfigError(
             "export needs runs", hint="as in iterun export @-1, or iterun export task=prune"
         )
-    return picked.whole(picked.runs(index, words), "export")
+    found = picked.runs(index, words)
+    for row, iteration in found:
+        if iteration is not None:
+            raise ConfigError(
+                f"{row.id}@{iteration} is one iteration: whole runs are exported",
+                hint=f"iterun export {row.id}",
+            )
+    return [row for row, _ in found]
 
 
 def _to_table(rows: Sequence[Row], to: str, place: str | None, what: str, *, as_json: bool) -> int:
