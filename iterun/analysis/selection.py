@@ -64,10 +64,6 @@ class Choice:
     left_out: Mapping[str, str] = field(default_factory=dict)  #: label to why
     would_win: str | None = None  #: label of one left out whose seeds so far look better
 
-    def is_better(self, a: float, b: float) -> bool:
-        """Whether a is the better value."""
-        return a < b if self.goal == "min" else a > b
-
 
 def choose(rows: Sequence[Row], metric: str | None = None, goal: str | None = None) -> Choice:
     """Rank the settings of these runs by their mean over the seeds that they share.

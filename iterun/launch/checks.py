@@ -28,11 +28,6 @@ class Checked(NamedTuple):
     devices: frozenset[str]  #: where they compute
 
 
-def check_all(sweep: Sweep, jobs: Sequence[Asked]) -> Mapping[str, Any] | None:
-    """As `check`; the objective, if all have the same."""
-    return check(sweep, jobs).objective
-
-
 def check(sweep: Sweep, jobs: Sequence[Asked]) -> Checked:
     """Check the config of each job.
 

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 from iterun.config.overlay import changes, laid_over
 from iterun.core import fork as core_fork
 from iterun.core.fork import Branch
-from iterun.core.job import Job
 from iterun.core.progress import Remark
 from iterun.errors import ConfigError, IterunError, StoreError
 from iterun.launch import device, mirrors, recorded
-from iterun.launch.builders import builders, with_absolute_paths
+from iterun.launch.assembled import assembled
+from iterun.launch.builders import with_absolute_paths
 from iterun.launch.check import checked
 from iterun.launch.git import Look
 from iterun.launch.local import with_system
@@ -27,7 +27,7 @@ from iterun.store.reader import RunView
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from iterun.core.job import Outcome
+    from iterun.core.job import Job, Outcome
     from iterun.core.procedure import Procedure
     from iterun.core.progress import Listener
     from iterun.store.schema import RunRecord
@@ -78,19 +78,12 @@ class Fork:
             raise
 
     def _job(self, listener: Listener) -> Job:
-        return Job(
-            procedure=self.procedure,
-            config=self.config,
-            record=self.record,
-            directory=self.directory,
+        job = assembled(
+            self.procedure, self.config, record=self.record, directory=self.directory,
             place=self.place,
-            builders=builders(self.config, self.place),
-            stop=self.config["stop"] or {},
-            checkpoint=self.config["checkpoint"] or {},
-            objective=self.config["task"].get("objective"),
-            listener=listener,
-            resume_from=self.iteration,
-        )
+        )  # fmt: skip
+        job.listener, job.resume_from = listener, self.iteration
+        return job
 
     def _remarks(self) -> list[str]:
         was, k = self.view.record, self.iteration

@@ -6,11 +6,12 @@ import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from iterun.core.job import Job, Outcome
+from iterun.core.job import Outcome
 from iterun.core.progress import Remark, RunEnded
 from iterun.errors import ConfigError
 from iterun.launch import existing, mirrors
-from iterun.launch.builders import builders, with_absolute_paths
+from iterun.launch.assembled import assembled
+from iterun.launch.builders import with_absolute_paths
 from iterun.launch.check import checked
 from iterun.launch.git import Look
 from iterun.launch.record import record
@@ -21,7 +22,7 @@ from iterun.store.reader import RunView
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from iterun.core.job import Judge
+    from iterun.core.job import Job, Judge
     from iterun.core.progress import Listener
     from iterun.launch.existing import Existing
     from iterun.launch.kept import Kept
@@ -108,20 +109,12 @@ def prepared(
     procedure, place = checked(config, experiment=experiment, extra=extra, threads=threads)
     commit, patch = code.state()
     config = with_absolute_paths(config)
-    return Job(
-        procedure=procedure,
-        config=config,
-        record=record(
-            config, directory=directory, place=place, argv=argv, git=commit, sweep=sweep, kept=kept
-        ),
-        directory=directory,
-        place=place,
-        builders=builders(config, place, kept),
-        stop=config["stop"] or {},
-        checkpoint=config["checkpoint"] or {},
-        objective=config["task"].get("objective"),
-        patch=patch,
+    own = record(
+        config, directory=directory, place=place, argv=argv, git=commit, sweep=sweep, kept=kept
     )
+    job = assembled(procedure, config, record=own, directory=directory, place=place, kept=kept)
+    job.patch = patch
+    return job
 
 
 def there_is(job: Job, outputs: Path) -> Existing | None:

@@ -5,15 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from iterun.core import runner
-from iterun.core.job import Job, Replay
 from iterun.launch import recorded
-from iterun.launch.builders import builders
+from iterun.launch.assembled import assembled
 from iterun.store import copy
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from iterun.core.job import Outcome
+    from iterun.core.job import Outcome, Replay
     from iterun.core.progress import Listener
     from iterun.store.reader import RunView
     from iterun.types import Placement
@@ -51,18 +50,9 @@ def replay(
     if after >= 0:
         copy.prefix(view.directory, after, folder)
     copy.write_record(folder, record=record, config=config)
-    job = Job(
-        procedure=recorded.procedure(config),
-        config=config,
-        record=record,
-        directory=folder,
-        place=place,
-        builders=builders(config, place),
-        stop={"iterations": last},
-        checkpoint=_ONE,
-        objective=config["task"].get("objective"),
-        listener=listener,
-        resume_from=after,
-        replay=until,
+    job = assembled(
+        recorded.procedure(config), config, record=record, directory=folder, place=place
     )
+    job.stop, job.checkpoint = {"iterations": last}, _ONE
+    job.listener, job.resume_from, job.replay = listener, after, until
     return runner.run(job)

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 from iterun.config.compose import choices
 from iterun.config.menu import read_choice
 from iterun.core import resume as core_resume
-from iterun.core.job import Job
 from iterun.core.progress import Remark
 from iterun.core.retention import CheckpointSettings
 from iterun.core.stop import StopSettings
 from iterun.errors import ConfigError, nearest, raise_all
 from iterun.launch import mirrors, recorded
-from iterun.launch.builders import builders, with_absolute_paths
+from iterun.launch.assembled import assembled
+from iterun.launch.builders import with_absolute_paths
 from iterun.store.reader import RunView
 
 if TYPE_CHECKING:
@@ -62,20 +62,8 @@ def resume(
     listener = make_listener("resume")
     if changes := recorded.other_versions(was):
         listener(Remark(f"other versions than before: {changes}; numbers may differ"))
-    job = Job(
-        procedure=procedure,
-        config=config,
-        record=was,
-        directory=directory,
-        place=place,
-        builders=builders(config, place),
-        stop=config["stop"] or {},
-        checkpoint=config["checkpoint"] or {},
-        objective=config["task"].get("objective"),
-        listener=listener,
-        resume_from=resume_from,
-        judge=judge,
-    )
+    job = assembled(procedure, config, record=was, directory=directory, place=place)
+    job.listener, job.resume_from, job.judge = listener, resume_from, judge
     return mirrors.run(job)
 
 

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from iterun.errors import StoreError
 from iterun.store import artifacts, checkpoint, cut, disk, lines, paths, process
 from iterun.store.schema import INTERRUPTED, Status, decode, encode
+from iterun.store.writer import write_first
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -51,7 +52,8 @@ def appearing(directory: Path) -> Iterator[Path]:
             directory.parent.mkdir(parents=True, exist_ok=True)
             _remove_abandoned(directory.parent)
             part.mkdir()
-            _write_status(part)
+            status = encode(_status().to_json()) + b"\n"
+            disk.write_beside(part / paths.STATUS, status, durable=False)
             yield part
             disk.sync_trees([part], part)
             _rename(part, directory)
@@ -101,20 +103,14 @@ def write_record(
     Raises:
         DiskError: no room for it.
     """
-    if patch is not None:
-        record.git = {**(record.git or {}), "patch": paths.PATCH}
-        text = patch.encode(errors="surrogateescape")
-        disk.write_beside(directory / paths.PATCH, text, durable=False)
-    for name, data in ((paths.CONFIG, dict(config)), (paths.RUN, record.to_json())):
-        disk.write_beside(directory / name, encode(data) + b"\n", durable=False)
-    _write_status(directory)
+    write_first(directory, record=record, config=config, status=_status(), patch=patch)
 
 
-def _write_status(directory: Path) -> None:
+def _status() -> Status:
     """Before its first attempt; it names this process, so that nobody takes it for abandoned."""
     status = process.own_status(INTERRUPTED, attempt=0)
     status.reason = _REASON
-    disk.write_beside(directory / paths.STATUS, encode(status.to_json()) + b"\n", durable=False)
+    return status
 
 
 def _rename(part: Path, directory: Path) -> None:

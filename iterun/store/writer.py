@@ -64,16 +64,7 @@ class RunWriter:
         with disk.disk_errors(directory):
             claim.take_new(directory)
             status = process.own_status(RUNNING, attempt=1)
-            if patch is not None:
-                record.git = {**(record.git or {}), "patch": paths.PATCH}
-                text = patch.encode(errors="surrogateescape")
-                disk.write_beside(directory / paths.PATCH, text, durable=False)
-            for name, data in (
-                (paths.CONFIG, dict(config)),
-                (paths.STATUS, status.to_json()),
-                (paths.RUN, record.to_json()),
-            ):
-                disk.write_beside(directory / name, encode(data) + b"\n", durable=False)
+            write_first(directory, record=record, config=config, status=status, patch=patch)
         return cls(directory, record, status)
 
     @classmethod
@@ -292,6 +283,23 @@ class RunWriter:
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+
+def write_first(
+    directory: Path, *, record: RunRecord, config: Mapping[str, Any], status: Status,
+    patch: str | None = None,
+) -> None:  # fmt: skip
+    """Write what makes a folder a run, run.json last; arguments as of `RunWriter.create`."""
+    if patch is not None:
+        record.git = {**(record.git or {}), "patch": paths.PATCH}
+        text = patch.encode(errors="surrogateescape")
+        disk.write_beside(directory / paths.PATCH, text, durable=False)
+    for name, data in (
+        (paths.CONFIG, dict(config)),
+        (paths.STATUS, status.to_json()),
+        (paths.RUN, record.to_json()),
+    ):
+        disk.write_beside(directory / name, encode(data) + b"\n", durable=False)
 
 
 def _open_lines(path: Path) -> tuple[int, int]:

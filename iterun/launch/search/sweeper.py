@@ -17,7 +17,7 @@ from hydra.plugins.sweeper import Sweeper
 
 from iterun.errors import ConfigError
 from iterun.launch import home
-from iterun.launch.checks import check_all
+from iterun.launch.checks import check
 from iterun.launch.naming import sweep_stamp
 from iterun.launch.search import early, events, values
 from iterun.launch.search.findings import findings
@@ -135,7 +135,7 @@ class OptunaSweeper(Sweeper):
         ]
         sweep = self.task.sweep
         jobs = [Asked(n, tuple(space.lines(point)[0])) for n, point in enumerate(points)]
-        return check_all(sweep, jobs)
+        return check(sweep, jobs).objective
 
     def _join(self, trials: Trials) -> None:
         """Make the study's sweep this one, and have its jobs report to it."""
