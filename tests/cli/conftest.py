@@ -1,6 +1,6 @@
 """Lines typed in this process, and real run directories to look at."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from iterun.__main__ import main
+from iterun.store import trees
 from iterun.store.schema import RunRecord, Summary
 from iterun.store.writer import RunWriter
 
@@ -73,6 +74,13 @@ def iterun(capsys: pytest.CaptureFixture[str]) -> Callable[..., Answer]:
         return Answer(status, *capsys.readouterr())
 
     return typed
+
+
+@pytest.fixture
+def strangers(tmp_path: Path) -> Iterator[Path]:
+    """Where strangers' runs lie; removed in the end: pytest can't remove folders that deep."""
+    yield tmp_path / "outputs"
+    trees.remove(tmp_path / "outputs")
 
 
 @dataclass

@@ -14,8 +14,6 @@ from typing import Any
 
 import pytest
 
-from iterun.store import trees
-
 sys.path.append(str(Path(__file__).parents[1] / "store"))
 from hostile import HARMS, sound
 
@@ -108,17 +106,10 @@ def type_all(iterun: Any, lines: tuple[str, ...], run: Path, other: Path) -> Non
 
 
 @pytest.fixture
-def outputs(tmp_path: Path) -> Iterator[Path]:
-    """Removed in the end, since pytest itself can't remove folders that deep."""
-    yield tmp_path / "outputs"
-    trees.remove(tmp_path / "outputs")
-
-
-@pytest.fixture
-def spoiled(outputs: Path, outside: Path, request: Any) -> tuple[Path, Path]:
+def spoiled(strangers: Path, outside: Path, request: Any) -> tuple[Path, Path]:
     """A run with the harm that the test names, and a sound one."""
-    other = sound(outputs, "bbbb0002", seed=2)
-    run = sound(outputs)
+    other = sound(strangers, "bbbb0002", seed=2)
+    run = sound(strangers)
     HARMS[request.param](run, outside)
     found = run if run.exists() else next(p for p in run.parent.iterdir() if p != other)
     return found, other
@@ -163,9 +154,9 @@ def begun(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def copied(begun: Path, outputs: Path) -> Path:
+def copied(begun: Path, strangers: Path) -> Path:
     """A copy of it to spoil."""
-    run = outputs / "mine" / "count" / begun.name
+    run = strangers / "mine" / "count" / begun.name
     shutil.copytree(begun, run, symlinks=True)
     return run
 

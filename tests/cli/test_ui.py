@@ -347,17 +347,16 @@ def test_a_run_that_vanishes_while_it_is_shown_is_said_to_be_gone(three: Path) -
     [pytest.param(h, marks=[] if h == "evil_texts" else pytest.mark.slow)
      for h in HARMS],
 )  # fmt: skip
-def test_no_strange_run_does_harm(harm: str, tmp_path: Path) -> None:
-    outputs = tmp_path / "outputs"
-    sound(outputs, "aaaa0002")
+def test_no_strange_run_does_harm(harm: str, strangers: Path, tmp_path: Path) -> None:
+    sound(strangers, "aaaa0002")
     (outside := tmp_path / "outside").mkdir()
     (outside / "secret.txt").write_text("secret")
-    HARMS[harm](sound(outputs), outside)
+    HARMS[harm](sound(strangers), outside)
 
     def check(seen: Seen) -> None:
         assert all(line.isprintable() for line in seen.lines)
 
-    after(outputs, "a", "end", *PAGES, size=(140, 40), check=check)
+    after(strangers, "a", "end", *PAGES, size=(140, 40), check=check)
 
 
 def test_markup_in_names_notes_and_tags_stays_text(runs: Any) -> None:
