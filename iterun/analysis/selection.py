@@ -18,6 +18,7 @@ from iterun.analysis.settings import Setting, group
 from iterun.errors import ConfigError, nearest
 from iterun.ops.stats import Interval, mean_interval
 from iterun.store import selections
+from iterun.store.encoding import as_float
 from iterun.store.rows import MISSING
 from iterun.store.schema import PRUNED
 
@@ -193,9 +194,9 @@ def _values(setting: Setting, metric: str) -> dict[int, float]:
 def _value(row: Row, metric: str) -> float | None:
     found = row.last.get(metric, MISSING)
     found = row.get(metric) if found is MISSING else found
-    if isinstance(found, bool) or not isinstance(found, int | float) or math.isnan(found):
+    if isinstance(found, bool) or not isinstance(found, int | float) or found != found:
         return None
-    return float(found)
+    return as_float(found)
 
 
 def _shared(sets: Sequence[frozenset[int]]) -> frozenset[int]:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from math import inf
 from typing import TYPE_CHECKING, Any, Protocol
 
 from iterun.store.columns import SECONDS, read_columns
+from iterun.store.encoding import as_float
 from iterun.store.rows import MISSING, PLACES
 
 if TYPE_CHECKING:
@@ -74,9 +74,4 @@ class AtIteration:
 
 def number(x: Any) -> float | None:
     """A value as a float; None if it is no number."""
-    if not isinstance(x, int | float):
-        return None
-    try:
-        return float(x)
-    except OverflowError:
-        return inf if x > 0 else -inf
+    return as_float(x) if isinstance(x, int | float) else None

@@ -21,10 +21,11 @@ from iterun.launch.events import (
     JobTold,
     SweepEnded,
     SweepEvent,
+    SweepRemark,
     SweepStarted,
     SweepStopping,
 )
-from iterun.launch.search.events import StudyEnded, StudyRemark, StudyStarted
+from iterun.launch.search.events import StudyEnded, StudyStarted
 from iterun.store.schema import encode
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     from iterun.cli.sweep_board import Job
 
 _SIGN_OF_LIFE = 60.0  #: seconds without a line, after which a running job may tell of itself
-Told = SweepEvent | StudyStarted | StudyEnded | StudyRemark
+Told = SweepEvent | StudyStarted | StudyEnded
 
 STOPPING = "stopping: running jobs go to their checkpoints; Ctrl-C again leaves at once"
 
@@ -76,7 +77,7 @@ class PlainSweep:
             sweep_end.show(self.board, self._study)
         elif isinstance(event, StudyEnded):
             self._study = event
-        elif isinstance(event, StudyRemark):
+        elif isinstance(event, SweepRemark):
             self._line(Span("note: ", "warn"), event.text)
 
     def _told(self, event: JobTold) -> None:
@@ -169,7 +170,7 @@ def event_as_json(event: Told) -> dict[str, Any] | None:
         return search.to_json(event)
     if isinstance(event, StudyStarted):
         return {"event": "study_started", "text": event.text, "jobs": event.n_jobs}
-    if isinstance(event, StudyRemark):
+    if isinstance(event, SweepRemark):
         return {"event": "remark", "text": event.text}
     if isinstance(event, SweepStarted | SweepStopping | SweepEnded):
         return _of_sweep(event)

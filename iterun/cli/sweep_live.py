@@ -10,8 +10,8 @@ from iterun.cli.drawn import Panel
 from iterun.cli.sweep import Told, job_line
 from iterun.cli.sweep_board import Board
 from iterun.core.progress import Remark, RunStarted
-from iterun.launch.events import JobEnded, JobsAsked, JobTold, SweepEnded
-from iterun.launch.search.events import StudyEnded, StudyRemark
+from iterun.launch.events import JobEnded, JobsAsked, JobTold, SweepEnded, SweepRemark
+from iterun.launch.search.events import StudyEnded
 
 if TYPE_CHECKING:
     from iterun.cli.console import Part
@@ -35,7 +35,7 @@ class LiveSweep:
             sweep_end.show(self.board, self._study)
         elif isinstance(event, StudyEnded):
             self._study = event
-        elif isinstance(event, StudyRemark):
+        elif isinstance(event, SweepRemark):
             self.panel.screen.line(Span("note: ", "warn"), event.text)
         elif isinstance(event, JobEnded):
             if not event.record.is_good:

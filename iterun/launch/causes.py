@@ -11,7 +11,7 @@ from iterun import __version__
 from iterun.launch import recorded
 from iterun.launch.git import Look
 from iterun.launch.record import ENVIRONMENT, cpu, device_name, python, versions
-from iterun.store import disk, paths
+from iterun.store import patch as code
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -71,15 +71,8 @@ def _code(view: RunView) -> Iterator[Cause]:
     before, after = str(git.get("commit") or _NONE), str((now or {}).get("commit") or _NONE)
     if before != after:
         yield Cause("git commit", before[:12], after[:12])
-    elif _patch(view) != (patch or ""):
+    elif (code.read(view.directory) or "") != (patch or ""):
         yield Cause("uncommitted changes", "as in code.patch", "others")
-
-
-def _patch(view: RunView) -> str:
-    try:
-        return disk.read_small(view.directory / paths.PATCH).decode(errors="surrogateescape")
-    except (OSError, ValueError):
-        return ""
 
 
 def _machine(was: RunRecord) -> Iterator[Cause]:

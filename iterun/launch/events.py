@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Hears", "JobEnded", "JobStarted", "JobTold", "JobsAsked", "SweepEnded", "SweepEvent",
-    "SweepStarted", "SweepStopping", "ignore",
+    "SweepRemark", "SweepStarted", "SweepStopping", "ignore",
 ]  # fmt: skip
 
 
@@ -61,6 +61,13 @@ class JobEnded:
 
 
 @dataclass(frozen=True, slots=True)
+class SweepRemark:
+    """A sentence for the user that is of no single job."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class SweepStopping:
     """A signal came: running jobs go to their checkpoints, no other one begins."""
 
@@ -79,5 +86,14 @@ class SweepEnded:
     seconds: float
 
 
-SweepEvent = SweepStarted | JobsAsked | JobStarted | JobTold | JobEnded | SweepStopping | SweepEnded
+SweepEvent = (
+    SweepStarted
+    | SweepRemark
+    | JobsAsked
+    | JobStarted
+    | JobTold
+    | JobEnded
+    | SweepStopping
+    | SweepEnded
+)
 Hears = Callable[[Any], None]  #: of a run: `Event`s; of a sweep: `SweepEvent`s

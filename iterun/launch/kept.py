@@ -14,6 +14,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from iterun.store import patch as code
 from iterun.store import sweeps
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ class Kept:
     def state(self) -> tuple[dict[str, Any] | None, str | None]:
         """The state of the user's repository when the sweep began."""
         if self._code is None:
-            self._code = sweeps.read(self._folder).git, sweeps.read_patch(self._folder)
+            self._code = sweeps.read(self._folder).git, code.read(self._folder)
         return self._code
 
     def fingerprint(

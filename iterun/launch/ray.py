@@ -19,9 +19,9 @@ from iterun.core.signals import CAUGHT
 from iterun.errors import ConfigError
 from iterun.launch import device
 from iterun.launch.afar import done_before, forget
+from iterun.launch.events import SweepRemark
 from iterun.launch.launcher import Local
 from iterun.launch.ray_worker import entry
-from iterun.launch.search.events import StudyRemark
 
 # Read when Ray is imported: it tells nobody that it is used, and has no advice on GPUs to give.
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
@@ -105,7 +105,7 @@ class Ray(Local):
 
     def say(self, text: str) -> None:
         """Tell the user something."""
-        self.account.tell(StudyRemark(text))
+        self.account.tell(SweepRemark(text))
 
     def _cores(self) -> int:
         return int(self.init.get("num_cpus") or device.cores())

@@ -9,10 +9,9 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from math import inf
 from typing import TYPE_CHECKING
 
-from iterun.store.encoding import NUMBERS, encode
+from iterun.store.encoding import NUMBERS, as_float, encode
 from iterun.store.reader import RunView
 
 if TYPE_CHECKING:
@@ -125,13 +124,5 @@ def _first(line: Iteration, places: Sequence[str], key: str) -> float | None:
     for place in places:
         found = getattr(line, place).get(key)
         if found is not None:
-            return _float(found)
+            return as_float(found)
     return None
-
-
-def _float(x: float) -> float:
-    """Also of a whole number that no float holds."""
-    try:
-        return float(x)
-    except OverflowError:
-        return inf if x > 0 else -inf

@@ -23,7 +23,7 @@ Kind = Literal["checkpoints", "orphans", "leftovers", "dropped", "sweeps", "tras
 KINDS: tuple[Kind, ...] = ("checkpoints", "orphans", "leftovers", "sweeps", "dropped", "trash")
 _DROPPED = re.compile(r"\.dropped-\d+|[a-z]+\.dropped-\d+\.jsonl?")
 _MADE_BY_SWEEPS = {  # what says how a sweep went; anything else in its folder keeps it
-    "sweep.json", "jobs", "multirun.yaml", "code.patch", ".submitit", ".hydra",
+    "sweep.json", "jobs", "multirun.yaml", "code.patch", ".hydra",
 }  # fmt: skip
 _QUIET = 3600.0  #: seconds after which a sweep without runs counts as one that came to nothing
 

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from iterun.errors import StoreError
 from iterun.store import disk, paths
+from iterun.store import patch as code
 from iterun.store.schema import Record, decode, encode
 
 if TYPE_CHECKING:
@@ -92,8 +93,7 @@ def write(folder: Path, record: SweepRecord, patch: str | None = None) -> None:
     with disk.disk_errors(folder):
         (folder / JOBS).mkdir(parents=True, exist_ok=True)
     if patch is not None:
-        text = patch.encode(errors="surrogateescape")
-        disk.write_beside(folder / paths.PATCH, text, durable=False)
+        code.write(folder, patch)
     disk.write_beside(folder / SWEEP, encode(record.to_json()) + b"\n", durable=False)
 
 
@@ -104,13 +104,6 @@ def read(folder: Path) -> SweepRecord:
         StoreError: there is none, or it can't be read.
     """
     return _read(SweepRecord, folder / SWEEP)
-
-
-def read_patch(folder: Path) -> str | None:
-    """The patch beside sweep.json, if there is one."""
-    with contextlib.suppress(OSError, ValueError):
-        return disk.read_small(folder / paths.PATCH).decode(errors="surrogateescape")
-    return None
 
 
 def write_job(folder: Path, job: JobRecord) -> None:

@@ -6,6 +6,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from iterun.store import claim, cut, disk, lines, paths, process
+from iterun.store import patch as code
 from iterun.store.artifacts import Artifacts
 from iterun.store.reader import RunView
 from iterun.store.schema import RUNNING, encode
@@ -292,8 +293,7 @@ def write_first(
     """Write what makes a folder a run, run.json last; arguments as of `RunWriter.create`."""
     if patch is not None:
         record.git = {**(record.git or {}), "patch": paths.PATCH}
-        text = patch.encode(errors="surrogateescape")
-        disk.write_beside(directory / paths.PATCH, text, durable=False)
+        code.write(directory, patch)
     for name, data in (
         (paths.CONFIG, dict(config)),
         (paths.STATUS, status.to_json()),

@@ -15,7 +15,8 @@ pytest.importorskip("optuna")
 from iterun.__main__ import main
 from iterun.errors import ConfigError
 from iterun.launch.account import SweepError
-from iterun.launch.search.events import StudyEnded, StudyRemark
+from iterun.launch.events import SweepRemark
+from iterun.launch.search.events import StudyEnded
 from iterun.store.reader import RunView
 
 MINE = Path(__file__).parent / "mine"
@@ -39,7 +40,7 @@ def search(line):
 
 
 def remarks(line):
-    return [event.text for event in line.events if isinstance(event, StudyRemark)]
+    return [event.text for event in line.events if isinstance(event, SweepRemark)]
 
 
 def test_a_search_does_its_trials_as_runs_like_any_other(search, line):

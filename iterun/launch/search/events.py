@@ -20,13 +20,6 @@ class StudyStarted:
 
 
 @dataclass(frozen=True, slots=True)
-class StudyRemark:
-    """A sentence for the user."""
-
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
 class StudyEnded:
     """The search is over, or left: what it has come to."""
 

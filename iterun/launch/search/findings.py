@@ -73,17 +73,14 @@ def findings(trials: Trials, flags: Sequence[str]) -> Findings:
     found = [_found(trial) for trial in trials.every()]
     complete = [trial for trial in found if trial.state == "complete"]
     best = _front(complete, list(trials.plan.metrics.values()))
+    best = best[:1] if len(trials.plan.metrics) == 1 else best
     return Findings(
         study=trials.study.study_name,
         metrics=dict(trials.plan.metrics),
         trials=found,
-        best=best[:1] if len(trials.plan.metrics) == 1 else best,
-        lines=[_line(trials, trial, flags) for trial in best][: 1 if _is_single(trials) else None],
+        best=best,
+        lines=[_line(trials, trial, flags) for trial in best],
     )
-
-
-def _is_single(trials: Trials) -> bool:
-    return len(trials.plan.metrics) == 1
 
 
 def _found(trial: FrozenTrial) -> Found:

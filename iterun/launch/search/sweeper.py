@@ -18,6 +18,7 @@ from hydra.plugins.sweeper import Sweeper
 from iterun.errors import ConfigError
 from iterun.launch import home
 from iterun.launch.checks import check
+from iterun.launch.events import SweepRemark
 from iterun.launch.naming import sweep_stamp
 from iterun.launch.search import early, events, values
 from iterun.launch.search.findings import findings
@@ -239,7 +240,7 @@ class OptunaSweeper(Sweeper):
         return found if found is not None else sweeps.read_job(trials.folder, job)
 
     def _say(self, text: str) -> None:
-        self.account.tell(events.StudyRemark(text))
+        self.account.tell(SweepRemark(text))
 
 
 def _in_a_row(numbers: Sequence[int]) -> list[list[int]]:

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from iterun.errors import ConfigError, UnavailableError, raise_all
 from iterun.launch.afar import done_before, forget
+from iterun.launch.events import SweepRemark
 from iterun.launch.launcher import Local
-from iterun.launch.search.events import StudyRemark
 from iterun.launch.slurm import batch
 from iterun.launch.slurm.queue import largest_array
 from iterun.launch.slurm.waiting import Waiting
@@ -121,7 +121,7 @@ class Slurm(Local):
             yield found
 
     def _say(self, text: str) -> None:
-        self.account.tell(StudyRemark(text))
+        self.account.tell(SweepRemark(text))
 
 
 def _left(sweep: Sweep, waiting: Waiting) -> str:
