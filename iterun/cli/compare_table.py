@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from iterun.analysis.published import Figure
     from iterun.cli.console import Screen
 
-__all__ = ["Column", "about", "columns", "draw"]
+__all__ = ["Column", "about", "chance", "columns", "draw"]
 
 _LONGEST_CELL = 24
 _LAST = 6  #: rank of most parameters: they go after costs and intervals, before tests
@@ -180,7 +180,7 @@ def _tests(found: Comparison, name: str, own: Sequence[int]) -> list[Column]:
     return [
         Column(head="difference", cells=differences, right=True),
         Column(head="95 %", cells=intervals, right=True, drop=8),
-        Column(head="p", cells=[_chance(test) for test in tests], right=True, drop=3),
+        Column(head="p", cells=[chance(test) for test in tests], right=True, drop=3),
         Column(head="seeds needed", cells=[_needed(test) for test in tests], right=True, drop=4),
     ]
 
@@ -189,7 +189,8 @@ def _signed(cell: str) -> str:
     return f"+{cell}" if cell and cell[0].isdigit() and float(cell) else cell
 
 
-def _chance(test: Paired | None) -> str:
+def chance(test: Paired | None) -> str:
+    """A test's p; empty where there is none."""
     if test is None or test.p is None:
         return ""
     return f"{test.p:.3f}" if test.p >= 0.0005 else "<0.001"

@@ -15,7 +15,7 @@ from iterun.analysis.evaluation import Evaluated, table
 from iterun.cli import picked, select_table
 from iterun.cli.console import Span, err, out
 from iterun.cli.figures import count
-from iterun.cli.select_plan import Asked, Planned, plan_all, quoted
+from iterun.cli.select_plan import Asked, Planned, plan_all
 from iterun.errors import ConfigError
 from iterun.store import paths, selections, sweeps
 from iterun.store.index import Index
@@ -24,6 +24,9 @@ from iterun.store.rows import Row, row_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+
+
+_FOLDER = "hydra.sweep.dir"
 
 
 def show(asked: Asked) -> int:
@@ -113,6 +116,7 @@ def _evaluate(plan: Planned, outputs: Path, asked: Asked) -> int:
     """Do the runs of an evaluation that are missing."""
     from iterun.launch.main import SweepError, run_line
     from iterun.launch.naming import new_id, now
+    from iterun.launch.spelled import spelled
 
     if plan.folder is None:
         plan.folder = outputs.absolute() / paths.SWEEPS / f"{now()}-{new_id()}"
@@ -121,7 +125,7 @@ def _evaluate(plan: Planned, outputs: Path, asked: Asked) -> int:
         Span(f"evaluating {plan.record.role}: ", "accent"), plan.record.label,
         Span(f"  seeds {_listed(plan.record.seeds)}", "dim"),
     )  # fmt: skip
-    words = [*plan.record.command[1:], f"hydra.sweep.dir={quoted(str(plan.folder))}"]
+    words = [*plan.record.command[1:], f"{_FOLDER}={spelled(_FOLDER, str(plan.folder))}"]
     try:
         with _progress() as hear:
             return run_line(words, lambda mode: hear, asked.outputs)

@@ -176,9 +176,3 @@ def _kept(words: Sequence[str], gone: set[str]) -> Iterator[str]:
 
 def _key(word: str) -> str:
     return word.lstrip("+~").partition("=")[0]
-
-
-def quoted(text: str) -> str:
-    """A path as Hydra's grammar takes any text."""
-    escaped = text.replace("\\", "\\\\").replace("'", "\\'")
-    return f"'{escaped}'"

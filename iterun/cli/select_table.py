@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
+from iterun.cli.compare_table import chance
 from iterun.cli.console import Span, err, out
 from iterun.cli.figures import column, count, value
 from iterun.cli.tables import Column, table
@@ -14,7 +15,7 @@ from iterun.store.schema import encode
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from iterun.analysis.evaluation import Interval, Line, Paired
+    from iterun.analysis.evaluation import Interval, Line
     from iterun.analysis.selection import Choice
     from iterun.cli.console import Screen
     from iterun.store.selections import Selection
@@ -106,15 +107,9 @@ def _tests(lines: Sequence[Line]) -> list[Column]:
     return [
         Column(head="difference", cells=[mean for mean, *_ in parts], right=True, drop=1),
         Column(head="95 %", cells=[_bracketed(*it) for _, *it in parts], right=True, drop=7),
-        Column(head="p", cells=[_chance(t) for t in tests], right=True, drop=3),
+        Column(head="p", cells=[chance(t) for t in tests], right=True, drop=3),
         Column(head="seeds needed", cells=needed, right=True, drop=8),
     ]
-
-
-def _chance(test: Paired | None) -> str:
-    if test is None or test.p is None:
-        return ""
-    return f"{test.p:.3f}" if test.p >= 0.0005 else "<0.001"
 
 
 def _bounds(low: float, high: float) -> tuple[float | None, float | None]:

@@ -1,4 +1,4 @@
-"""code.patch: what the user's code had beside its commit, in a run directory or a sweep's folder."""
+"""code.patch: what the user's code had beside its commit, of a run or of a sweep."""
 
 from __future__ import annotations
 
