@@ -72,6 +72,57 @@ class TextDataset(Protocol):
 
 
 @runtime_checkable
+class ImageSplit(Protocol):
+    """Pictures with a class each, fetched by their numbers."""
+
+    def __len__(self) -> int: ...
+
+    def batch(
+        self, index: torch.Tensor, generator: torch.Generator | None = None
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Pictures, float32 (n, channels, height, width), and classes, int64 (n,), on the CPU.
+
+        Args:
+            index: int64, (n,), from 0.
+            generator: draws the data set's training augmentation; None: as for evaluation.
+        """
+
+
+@runtime_checkable
+class ImageDataset(Protocol):
+    """Labelled pictures of one size in three disjoint splits."""
+
+    name: str
+    fingerprint: str
+    shape: tuple[int, int, int]  #: channels, height, width
+    n_classes: int
+
+    @property
+    def train(self) -> ImageSplit: ...
+    @property
+    def dev(self) -> ImageSplit: ...
+    @property
+    def test(self) -> ImageSplit: ...
+
+
+@runtime_checkable
+class Architecture(Protocol):
+    """An image classifier that nobody has trained: what `model=resnet20` names."""
+
+    name: str
+    output_layer: str | None  #: name of the last linear layer where papers leave it unpruned
+
+    def build(
+        self, shape: tuple[int, int, int], n_classes: int, generator: torch.Generator
+    ) -> nn.Module:
+        """A module on the CPU, float32 (n, *shape) -> logits (n, n_classes), freshly drawn.
+
+        Raises:
+            ConfigError: pictures of this shape don't fit.
+        """
+
+
+@runtime_checkable
 class LanguageModel(Protocol):
     """A causal language model in memory, in eval mode, its parameters not requiring gradients."""
 

@@ -94,10 +94,15 @@ def read_choice(group: str, name: str) -> dict[str, Any]:
     return {key: value for key, value in content.items() if key != "defaults"}
 
 
-def serving(kind: str, extra: Sequence[Path] = ()) -> list[str]:
-    """The models that can be used as `kind`, by name."""
-    files = [item for folder in (conf_dir(), *extra) for item in _files(Path(folder) / "model")]
-    return sorted({name for name, path in files if kind in (_read(path).get("kinds") or [])})
+def serving(kind: str, extra: Sequence[Path] = (), group: str = "model") -> list[str]:
+    """The models that can be used as `kind`, or the data sets of it, by name."""
+    files = [item for folder in (conf_dir(), *extra) for item in _files(Path(folder) / group)]
+    return sorted({name for name, path in files if kind in kinds_of(_read(path))})
+
+
+def kinds_of(node: Mapping[str, Any]) -> list[str]:
+    """What a model serves as (`kinds`), or what a data set holds (`kind`); [] if it isn't said."""
+    return list(node.get("kinds") or ([node["kind"]] if node.get("kind") else []))
 
 
 def _files(folder: Path) -> Iterator[tuple[str, Path]]:

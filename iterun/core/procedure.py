@@ -24,6 +24,9 @@ class Procedure:
 
     #: what `backend.threads=auto` takes: 1 where nets have under 1M parameters, None: all cores
     threads: ClassVar[int | None] = None
+    #: what `model=` and `data=` have to be, as their files say (kinds, kind); None: anything
+    model_kind: ClassVar[str | None] = None
+    data_kind: ClassVar[str | None] = None
     #: metrics that may be infinite or NaN without ending the run as `diverged`
     may_be_infinite: ClassVar[frozenset[str]] = frozenset()
 

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 #: settings of models and texts that may name a file or a folder
 _PATHS = frozenset({"path", "folder", "dev", "test"})
+#: what a node says of itself
+_SAID_OF_IT = frozenset({"_target_", "kind"})
 FILE = "file:"  # a task's parameter that names a file
 
 
@@ -61,7 +63,7 @@ def built(config: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
 
 def settings_of(node: Mapping[str, Any]) -> dict[str, Any]:
     """What a builder is called with."""
-    return {key: value for key, value in node.items() if key != "_target_"}
+    return {key: value for key, value in node.items() if key not in _SAID_OF_IT}
 
 
 def is_model(node: Mapping[str, Any]) -> bool:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from iterun.config.compose import task_files
 from iterun.config.fit import check_types, fit_all, misfits
-from iterun.config.menu import NOT_PARAMETERS, serving
+from iterun.config.menu import NOT_PARAMETERS, kinds_of, serving
 from iterun.config.targets import locate_builder, locate_class
 from iterun.core.procedure import Procedure
 from iterun.core.retention import CheckpointSettings
@@ -174,17 +174,21 @@ def _of_builder(role: str, node: Mapping[str, Any]) -> Iterator[ConfigError]:
 def _of_kind(
     cls: type[Procedure], config: Mapping[str, Any], extra: Sequence[Path]
 ) -> Iterator[ConfigError]:
-    """A model that can't serve as what the system needs."""
-    kind, node = getattr(cls, "model_kind", None), config.get("model") or {}
-    kinds = node.get("kinds")
-    if kind is None or not kinds or kind in kinds:
-        return
-    fitting = ", ".join(f"model={name}" for name in serving(kind, extra))
+    """A model that can't serve as what the system needs; data of another kind than it reads."""
     system = config["task"]["about"]["system"]
-    yield ConfigError(
-        f"model={node['name']} serves as {', '.join(kinds)}, and {system} needs the kind {kind}",
-        hint=f"these fit: {fitting}" if fitting else f"no model of kind {kind} comes with iterun",
-    )
+    for role, group in (("model", "model"), ("data", "data"), ("eval_data", "data")):
+        needed = getattr(cls, f"{group}_kind")
+        node = config.get(role) or {}
+        kinds = kinds_of(node)
+        if needed is None or not kinds or needed in kinds:
+            continue
+        typed = f"{role}={node['name']}" if role == group else f"{group}@{role}={node['name']}"
+        said = f"serves as {', '.join(kinds)}" if group == "model" else f"is {kinds[0]}"
+        fitting = ", ".join(f"{group}={name}" for name in serving(needed, extra, group))
+        yield ConfigError(
+            f"{typed} {said}, and {system} needs the kind {needed}",
+            hint=f"these fit: {fitting}" if fitting else f"no {group} of kind {needed} is here",
+        )
 
 
 def _not_given(node: Any, key: str = "") -> Iterator[str]:

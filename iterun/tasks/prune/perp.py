@@ -62,6 +62,7 @@ class Perp(Procedure):
 
     may_be_infinite: ClassVar = frozenset({"ppl", "ppl_dense", "ppl_pruned", "ppl_before_merge"})
     model_kind: ClassVar = "lm"
+    data_kind: ClassVar = "text"
 
     criterion: Criterion  #: what says which weights go: magnitude, random, wanda or sparsegpt
     sparsity: float  #: share of every matrix to prune, in [0, 1) (s)
