@@ -48,7 +48,7 @@ def explain(
             f"{setting}: {id!r} is neither a folder here nor a name on the hub",
             hint="name a folder as ./FOLDER, a hub model as OWNER/NAME",
         )
-    if "GatedRepoError" in kinds:
+    if "GatedRepoError" in kinds or "is a gated dataset" in str(error):  # so says `datasets`
         return _gated(setting, id, offline, url)
     if "RevisionNotFoundError" in kinds:
         return ConfigError(
