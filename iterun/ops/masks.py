@@ -83,9 +83,15 @@ def whole_matrix_mask(scores: Tensor, sparsity: float, *, tie_rule: TieRule = "e
     k = n_pruned(scores.numel(), sparsity)
     if k == 0 and (tie_rule == "exact" or sparsity == 0):
         return torch.ones_like(scores, dtype=torch.bool)
+    if tie_rule == "exact":
+        return keep_largest(scores, k)
     flat = scores.detach().reshape(-1)
-    if tie_rule == "reference":
-        return _above(flat, kth_smallest(flat, k)[0]).view(scores.shape)
+    return _above(flat, kth_smallest(flat, k)[0]).view(scores.shape)
+
+
+def keep_largest(scores: Tensor, k: int) -> Tensor:
+    """Prune the `k` >= 1 smallest of the whole tensor; ties: smaller flat index first."""
+    flat = scores.detach().reshape(-1)
     key, equal_before = kth_smallest(flat, k - 1)
     return _above(flat, key, n_equal_pruned=equal_before + 1).view(scores.shape)
 
