@@ -12,7 +12,7 @@ from iterun.cli.figures import setting
 from iterun.cli.formats import json_text
 from iterun.cli.tables import Column, facts, table
 from iterun.cli.text import clean, clip, pad, width, wrap
-from iterun.config.menu import choices, families, task_files
+from iterun.config.menu import choices, families, kinds_of, read_choice, task_files
 from iterun.errors import ConfigError, nearest
 
 if TYPE_CHECKING:
@@ -137,8 +137,17 @@ def _facts(info: TaskInfo) -> list[tuple[str, Part]]:
 
 
 def _choice(group: str, preset: str | None) -> str:
-    others = [name for name in choices(group) if name != preset]
-    return f"{preset}; also {group}={', '.join(others)}" if preset and others else preset or ""
+    """The preset, and what of its kind there is besides."""
+    known = choices(group)
+    if preset not in known:
+        return preset or ""
+    kinds = set(kinds_of(read_choice(group, preset)))
+    others = [
+        name
+        for name in known
+        if name != preset and (not kinds or kinds & set(kinds_of(read_choice(group, name))))
+    ]
+    return f"{preset}; also {group}={', '.join(others)}" if others else preset
 
 
 def _parameters(screen: Screen, info: TaskInfo, meaning: dict[str, str]) -> None:

@@ -47,6 +47,16 @@ def test_a_system_shows_its_parameters(words: list[str], iterun: Any) -> None:
     assert "share of every matrix to prune" in line
 
 
+def test_only_models_and_data_of_its_kind_are_offered(iterun: Any) -> None:
+    lines = iterun("task=prune/lth", "--help").lines
+    offered = {line.split()[0]: line for line in lines if line.startswith(("  model ", "  data "))}
+
+    assert "resnet20" in offered["model"]
+    assert "opt-mini" not in offered["model"]
+    assert "cifar10" in offered["data"]
+    assert "pydoc" not in offered["data"]
+
+
 def test_every_parameter_has_a_meaning() -> None:
     for info in task_files():
         found = meanings.read(info.target)
