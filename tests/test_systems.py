@@ -17,6 +17,13 @@ ROOT = Path(__file__).parents[1]
 SYSTEMS = {info.name: info for info in task_files()}
 #: what a run of a few iterations takes from each system's defaults, so that the fast set stays fast
 SMALL: dict[str, list[str]] = {
+    "prune/lth": ["task.steps=30", "task.rewind=5", "task.levels=3"],
+    "prune/loraprune": [
+        "task.steps=4",
+        "task.prune_freq=1",
+        "task.batch_size=2",
+        "task.eval_windows=2",
+    ],
     "prune/perp": ["task.steps=4", "task.steps_per_iteration=1", "task.eval_windows=2"],
 }
 
