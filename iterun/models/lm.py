@@ -11,7 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 from iterun.data.hub import first_line
 from iterun.errors import ConfigError, UnavailableError
-from iterun.models.snapshot import available_offline, fingerprint, offline_hint, snapshot
+from iterun.models.snapshot import (
+    STRUCTURE,
+    available_offline,
+    fingerprint,
+    offline_hint,
+    snapshot,
+)
 from iterun.types import LanguageModel, StreamedLanguageModel
 
 if TYPE_CHECKING:
@@ -144,6 +150,11 @@ def _from_pretrained(folder: Path, name: str, place: Placement) -> tuple[nn.Modu
     safe: dict[str, Any] = {"trust_remote_code": False, "local_files_only": True}
     with quiet_loading():
         tokenizer = AutoTokenizer.from_pretrained(folder, **safe)
+        if (folder / STRUCTURE).is_file():
+            from iterun.models.compact import load_compact
+
+            device, dtype = torch.device(place.device), getattr(torch, place.dtype)
+            return load_compact(folder, device, dtype), tokenizer
         module, found = AutoModelForCausalLM.from_pretrained(
             folder,
             use_safetensors=True,

@@ -7,6 +7,7 @@ leaves a file with 8 weights to a byte, from which masks.safetensors is put toge
 from __future__ import annotations
 
 import json
+import math
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -32,7 +33,7 @@ def write_masks(path: Path, shapes: Mapping[str, Sequence[int]], masks: Iterable
     header: dict[str, Any] = {"__metadata__": {"format": "pt", "1": "kept"}}
     offset = 0
     for name, shape in shapes.items():
-        end = offset + shape[0] * shape[1]
+        end = offset + math.prod(shape)
         header[name] = {"dtype": "U8", "shape": list(shape), "data_offsets": [offset, end]}
         offset = end
     text = json.dumps(header).encode()

@@ -2,6 +2,7 @@
 
     masks.safetensors      parameter name -> uint8, 1 = kept
     model/                 config, tokenizer, safetensors shards: loads with `from_pretrained` alone
+    compact/               the same without its pruned heads and channels, see `compact`
     retrained.safetensors  what retraining trained, under the parameters' names; factors of adapters
                            as LAYER.lora_A and LAYER.lora_B, their form and scale in the metadata
     updated.safetensors    weights that are not the dense ones under the mask (SparseGPT's; or what
@@ -21,9 +22,11 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from iterun.models.compact import layers_of, write_structure
 from iterun.models.mask_files import put_masks, read_masks
 from iterun.models.recipe import untie_head
-from iterun.models.snapshot import INDEX
+from iterun.models.sequential import tied_head
+from iterun.models.snapshot import INDEX, WEIGHTS
 from iterun.models.tensor_files import write_tensors
 from iterun.ops.lora import effective_weight
 
@@ -64,11 +67,17 @@ def write_model(folder: Path, source: BlockSource, blocks: Sequence[Path], token
 
 
 def save_settings(folder: Path, module: Any, tokenizer: Any, dtype: torch.dtype) -> None:
-    """Config and tokenizer, so that `from_pretrained` finds all it needs."""
+    """Config and tokenizer, so that `from_pretrained` finds all it needs.
+
+    A compact model has a structure.json in the place of a config.
+    """
     config = module.config
     config.architectures = [type(module).__name__]
     config.dtype = dtype
-    config.save_pretrained(folder)
+    if layers := layers_of(module):
+        write_structure(folder, module, layers)
+    else:
+        config.save_pretrained(folder)
     if module.can_generate() and module.generation_config is not None:
         module.generation_config.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
@@ -78,6 +87,12 @@ def save_whole(folder: Path, module: Any, tokenizer: Any) -> None:
     """A model in memory as a model folder."""
     from iterun.models.lm import quiet_loading
 
+    if layers_of(module):
+        tied = tied_head(module)
+        tensors = {name: t for name, t in module.state_dict().items() if name != tied}
+        write_tensors(folder / WEIGHTS, tensors)
+        save_settings(folder, module, tokenizer, next(iter(tensors.values())).dtype)
+        return
     with quiet_loading():
         module.save_pretrained(folder)
         tokenizer.save_pretrained(folder)

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 ASSETS = Path(__file__).parent / "assets"
 WEIGHTS = "model.safetensors"
 INDEX = "model.safetensors.index.json"
+STRUCTURE = "structure.json"  # of a compact model, in the place of config.json
 PICKLED = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
 SMALL = (".json", ".txt", ".model", ".jinja")  # what a tokenizer and a config consist of
 
@@ -132,7 +133,7 @@ def whole(folder: Path, setting: str) -> Path:
             hint=f"check the path; a hub model is OWNER/NAME without ./; or use {offline_hint()}",
         )
     names = {path.name for path in folder.iterdir()}
-    if "config.json" not in names:
+    if not names & {"config.json", STRUCTURE}:
         raise ConfigError(
             f"{setting}: {folder} has no config.json, so it is no model folder",
             hint="name a folder written by save_pretrained",

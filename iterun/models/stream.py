@@ -21,6 +21,8 @@ from iterun.errors import ConfigError
 from iterun.models.blocks import find_blocks
 from iterun.models.memory import give_back
 from iterun.models.sequential import advance, block_inputs, outside_names, tied_head
+from iterun.models.skeleton import assign, without_weights
+from iterun.models.snapshot import STRUCTURE
 from iterun.models.weights import WeightFiles, read_tensors
 
 if TYPE_CHECKING:
@@ -121,11 +123,11 @@ class StreamedCausalLM:
         tensors = self.outside()
         tied = tied_head(self.module) is not None
         try:
-            _assign(self.module, tensors, tied=tied)
+            assign(self.module, tensors, tied=tied)
             yield
         finally:
             gone = {name: tensor.to("meta") for name, tensor in tensors.items()}
-            _assign(self.module, gone, tied=tied)
+            assign(self.module, gone, tied=tied)
 
     @contextmanager
     def _blocks_handing_back(self) -> Iterator[Callable[[Tensor], None]]:
@@ -160,66 +162,32 @@ def open_folder(folder: Path, name: str, place: Placement) -> StreamedCausalLM:
     """
     from transformers import AutoConfig, AutoTokenizer
 
+    from iterun.models.compact import skeleton
     from iterun.models.lm import context_of, quiet_loading
 
     safe: dict[str, Any] = {"trust_remote_code": False, "local_files_only": True}
+    dtype = getattr(torch, place.dtype)
     try:
         with quiet_loading():
-            config = AutoConfig.from_pretrained(folder, **safe)
             tokenizer = AutoTokenizer.from_pretrained(folder, **safe)
+            if (folder / STRUCTURE).is_file():
+                module = skeleton(folder, dtype)
+            else:
+                config = AutoConfig.from_pretrained(folder, **safe)
+                module = without_weights(config, dtype)
     except (OSError, ValueError, KeyError) as error:
         raise ConfigError(
             f"model={name} cannot be opened from {folder}: {str(error).splitlines()[0]}",
             hint="fetch or save it anew with save_pretrained",
         ) from error
-    dtype = getattr(torch, place.dtype)
-    module = _without_weights(config, dtype)
     names = [key for key in module.state_dict() if key != tied_head(module)]
     return StreamedCausalLM(
         name=name,
         tokenizer=tokenizer,
-        context=context_of(config, name),
+        context=context_of(module.config, name),
         folder=folder,
         module=module,
         files=WeightFiles(folder, names, module.base_model_prefix),
         device=torch.device(place.device),
         dtype=dtype,
     )
-
-
-def _without_weights(config: Any, dtype: torch.dtype) -> Any:
-    """The model on the meta device; buffers that no file holds are computed for real."""
-    from transformers import AutoModelForCausalLM
-
-    from iterun.models.lm import dtype_argument
-
-    with torch.device("meta"):
-        module = AutoModelForCausalLM.from_config(config, **dtype_argument(dtype))
-    for parent, child_name, child in _children(module):
-        if child._non_persistent_buffers_set and any(
-            buffer.is_meta for buffer in child.buffers(recurse=False)
-        ):
-            # Rotary embeddings: made from the config alone.
-            setattr(parent, child_name, type(child)(config=config))
-    return module.eval().requires_grad_(False)
-
-
-def _children(module: nn.Module) -> list[tuple[nn.Module, str, nn.Module]]:
-    return [
-        (parent, name, child)
-        for parent in module.modules()
-        for name, child in parent.named_children()
-    ]
-
-
-def _assign(module: Any, tensors: dict[str, Tensor], *, tied: bool) -> None:
-    """Put tensors in the place of those of the same names; tie the head again."""
-    for name, tensor in tensors.items():
-        owner, _, attribute = name.rpartition(".")
-        parent = module.get_submodule(owner)
-        if attribute in parent._parameters:
-            setattr(parent, attribute, nn.Parameter(tensor, requires_grad=False))
-        else:
-            setattr(parent, attribute, tensor)
-    if tied:
-        module.get_output_embeddings().weight = module.get_input_embeddings().weight
