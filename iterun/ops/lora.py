@@ -12,6 +12,9 @@ again in the backward pass, so that nothing of a weight's size is saved in betwe
 layer computes in training is, bit for bit, what it computes when merged: the sum is rounded to the
 frozen weight's dtype. M is the stored mask, not W != 0: a kept weight that is exactly 0 stays
 trainable.
+
+With dropout, `lora` and `lora_prune` add scale·BA(drop(x)) in training. What is dropped is a
+function of the adapter's `seed`, so that a forward pass done again drops the same.
 """
 
 import math
@@ -43,12 +46,15 @@ class LoraLinear(nn.Module):
         r: rank, >= 1.
         alpha: α; the adapter's scale is α/r (`scale_lora` has none).
         generator: draws A (Kaiming-uniform; B is zero), on its own device; unused by `scale_lora`.
+        dropout: share of the adapter's inputs dropped while `seed` is set, in [0, 1); 0 in forms
+            with a dense product.
 
     Raises:
         ConfigError: r < 1 or an unknown form.
     """
 
     mask: Tensor | None
+    seed: int | None = None  #: of the dropout; None: nothing is dropped, as in evaluation
 
     def __init__(
         self,
@@ -59,10 +65,12 @@ class LoraLinear(nn.Module):
         alpha: float = 32,
         *,
         generator: torch.Generator,
+        dropout: float = 0.0,
     ) -> None:
         super().__init__()
         _check(form, r)
-        self.base, self.form, self.scale = base, form, alpha / r
+        assert not dropout or form in ("lora", "lora_prune")
+        self.base, self.form, self.scale, self.dropout = base, form, alpha / r, dropout
         base.weight.requires_grad_(False)
         self.register_buffer("mask", None if mask is None else mask.bool(), persistent=False)
         A, B = _initial(base, form, r, generator)
@@ -72,7 +80,7 @@ class LoraLinear(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """(..., in) -> (..., out), in the dtype of x."""
         if self.form in ("lora", "lora_prune"):
-            low = F.linear(F.linear(x.to(self.A.dtype), self.A), self.B)
+            low = F.linear(F.linear(self._dropped(x.to(self.A.dtype)), self.A), self.B)
             return F.linear(x, self.base.weight, self._bias(x)) + (self.scale * low).to(x.dtype)
         args = (self.base.weight, self.mask, self.A, self.B, self._bias(x), self._scale())
         y: Tensor = _DenseProduct.apply(x, *args)  # type: ignore[no-untyped-call]
@@ -98,6 +106,13 @@ class LoraLinear(nn.Module):
     def extra_repr(self) -> str:
         return f"form={self.form}, r={len(self.A)}"
 
+    def _dropped(self, x: Tensor) -> Tensor:
+        if self.seed is None or not self.dropout:
+            return x
+        draw = torch.Generator(x.device).manual_seed(self.seed)
+        chance = torch.rand(x.shape, generator=draw, device=x.device)
+        return x * (chance >= self.dropout) / (1 - self.dropout)
+
     def _scale(self) -> float | None:
         return None if self.form == "scale_lora" else self.scale
 
@@ -115,6 +130,7 @@ def attach(
     alpha: float = 32,
     *,
     generator: torch.Generator,
+    dropout: float = 0.0,
 ) -> dict[str, LoraLinear]:
     """Put an adapter in the place of each named linear layer.
 
@@ -125,12 +141,15 @@ def attach(
         r: rank.
         alpha: α.
         generator: draws the A's, one after another.
+        dropout: of every adapter.
     """
     adapters = {}
     for name, mask in masks.items():
         base = block.get_submodule(name)
         assert isinstance(base, nn.Linear), f"{name} is a {type(base).__name__}"
-        adapters[name] = LoraLinear(base, mask, form, r, alpha, generator=generator)
+        adapters[name] = LoraLinear(
+            base, mask, form, r, alpha, generator=generator, dropout=dropout
+        )
         _replace(block, name, adapters[name])
     return adapters
 

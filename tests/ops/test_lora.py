@@ -291,3 +291,35 @@ def test_only_the_factors_are_trainable_and_named() -> None:
 def test_bad_settings_are_refused(form: Form, r: int, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         LoraLinear(*pruned_layer(), form, r, generator=seeded())
+
+
+def dropping(seed: int | None, p: float = 0.4) -> LoraLinear:
+    base, _ = pruned_layer()
+    lora = LoraLinear(base, None, "lora", 4, 8, generator=seeded(3), dropout=p)
+    with torch.no_grad():
+        lora.B += torch.randn(lora.B.shape, generator=seeded(5))
+    lora.seed = seed
+    return lora
+
+
+def test_dropout_is_a_function_of_the_seed_and_off_without_one() -> None:
+    x = torch.randn(6, 12, generator=seeded(6))
+    plain = written_without_mask(dropping(None), x)
+
+    torch.testing.assert_close(dropping(None)(x), plain)
+    torch.testing.assert_close(dropping(7, p=0.0)(x), plain)
+    assert torch.equal(dropping(7)(x), dropping(7)(x))
+    assert not torch.equal(dropping(7)(x), dropping(8)(x))
+    assert not torch.equal(dropping(7)(x), plain)
+
+
+def test_dropout_keeps_the_mean_and_drops_its_share() -> None:
+    """Of inputs that are all 1, 60 % are 1 / 0.6 and the others 0."""
+    dropped = dropping(7)._dropped(torch.ones(200, 12))
+
+    assert sorted(set(dropped.flatten().tolist())) == pytest.approx([0, 1 / 0.6])
+    assert float((dropped == 0).float().mean()) == pytest.approx(0.4, abs=0.04)
+
+
+def written_without_mask(lora: LoraLinear, x: Tensor) -> Tensor:
+    return F.linear(x, lora.base.weight + 2 * lora.B @ lora.A, lora.base.bias)
