@@ -70,7 +70,7 @@ def wikitext2(*, name: str = "wikitext2", revision: str | None = None) -> Texts:
     def read(split: str) -> Sequence[str]:
         return ("\n\n".join(rows(name, *source, split=splits[split], revision=revision)["text"]),)
 
-    return Texts(name=name, fingerprint=_digest(*source, revision or "main"), read=read)
+    return Texts(name=name, fingerprint=digest_of(*source, revision or "main"), read=read)
 
 
 def ptb(
@@ -101,7 +101,7 @@ def ptb(
         got = rows(name, source, split=splits[split], revision=revision)
         return (join.join(got["sentence"]),)
 
-    digest = _digest(source, revision or "main", eval_split, join)
+    digest = digest_of(source, revision or "main", eval_split, join)
     return Texts(name=name, fingerprint=digest, read=read)
 
 
@@ -132,7 +132,9 @@ def c4(
         texts: Sequence[str] = got["text"]
         return texts if part == "train" else texts[slice(*spans[split])]
 
-    digest = _digest("allenai/c4", revision or "main", train_file, validation_file, str(documents))
+    digest = digest_of(
+        "allenai/c4", revision or "main", train_file, validation_file, str(documents)
+    )
     return Texts(name=name, fingerprint=digest, read=read, join=" ", max_windows=max_windows)
 
 
@@ -218,7 +220,7 @@ def fingerprint(settings: Mapping[str, Any]) -> str | None:
 
 
 def _of_splits(name: str, splits: Mapping[str, str], *content: str) -> Texts:
-    return Texts(name=name, fingerprint=_digest(*content), read=lambda split: (splits[split],))
+    return Texts(name=name, fingerprint=digest_of(*content), read=lambda split: (splits[split],))
 
 
 def _draw(bound: int, generator: Generator) -> int:
@@ -227,5 +229,6 @@ def _draw(bound: int, generator: Generator) -> int:
     return int(torch.randint(bound, (), generator=generator))
 
 
-def _digest(*parts: str) -> str:
+def digest_of(*parts: str) -> str:
+    """SHA-256 of what tells a data set from others."""
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()

@@ -60,25 +60,29 @@ def hub() -> Iterator[Hub]:
     }
     trees = {f"penn_treebank/{s}/0000.parquet": parquet(sentence=[s, "is", "it"]) for s in SPLITS}
     script = {"ptb_text_only.py": b"raise SystemExit('this must not run')"}
+    pairs = parquet(
+        instruction=[f"ask {k} " for k in range(7)], response=[f"say {k}\n" for k in range(7)]
+    )
     ptb = Repository(script, branches={"refs/convert/parquet": trees})
     with serving(
         {
             "datasets/Salesforce/wikitext": Repository(wiki),
             "datasets/allenai/c4": Repository(shards),
             "datasets/ptb-text-only/ptb_text_only": ptb,
+            "datasets/MBZUAI/LaMini-instruction": Repository({"data/train-0.parquet": pairs}),
         }
     ) as server:
         yield server
 
 
-def run(call: str, endpoint: str, home: Path) -> dict[str, str]:
-    """What `text.<call>` gives for each split; or the error it raises."""
+def run(call: str, endpoint: str, home: Path, module: str = "text") -> dict[str, str]:
+    """What `<module>.<call>` gives for each split; or the error it raises."""
     program = f"""
 import json
-from iterun.data import text
+from iterun.data import {module}, text
 from iterun.errors import IterunError
 try:
-    data = text.{call}
+    data = {module}.{call}
     print(json.dumps({{split: data.text(split) for split in text.SPLITS}}))
 except IterunError as error:
     print(json.dumps({{"error": error.message, "hint": error.hint}}))
@@ -124,6 +128,20 @@ def test_ptb_comes_from_the_hubs_parquet_and_its_script_is_refused(
 
     assert "made by a script, which is never run" in refused["error"]
     assert "data.revision=refs/convert/parquet" in refused["hint"]
+
+
+def test_instructions_stand_before_their_responses_and_the_last_are_held_out(
+    hub: Hub, tmp_path: Path
+) -> None:
+    got = run("lamini(held_out=2)", hub.url, tmp_path, "instructions")
+
+    both = [f"ask {k}\n\nsay {k}" for k in range(7)]
+    assert got["train"] == "\n\n".join(both[:3])
+    assert got["dev"] == "\n\n".join(both[3:5])
+    assert got["test"] == "\n\n".join(both[5:])
+    refused = run("lamini(held_out=4)", hub.url, tmp_path, "instructions")
+    assert refused["error"] == "data.held_out=4, twice, leaves none of 7 documents to train on"
+    assert refused["hint"] == "at most data.held_out=3"
 
 
 def test_what_was_fetched_serves_without_network(hub: Hub, tmp_path: Path) -> None:
