@@ -14,9 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from iterun.errors import DivergedError
 from iterun.models.blocks import run_block
-from iterun.models.retrain import Retrainer, Trained
+from iterun.models.retrain import Retrainer, Trained, diverged
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -102,10 +101,7 @@ def repair(
     for step in shown(range(recipe.steps), "repair"):
         losses.append(trainer.step(task.losses(step, rows, size)))
         if not math.isfinite(losses[-1]):
-            raise DivergedError(
-                f"the loss is {losses[-1]} in {where}, step {step + 1}",
-                hint="lower the rate, as in task.lr=1e-4",
-            )
+            raise diverged(losses[-1], where, step)
     seconds = time.monotonic() - began
     n_tokens = recipe.steps * rows * task.hidden.shape[1]
     speed = n_tokens / max(seconds, 1e-9)

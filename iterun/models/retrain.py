@@ -17,6 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from iterun.errors import DivergedError
 from iterun.models.recipe import (
     SUBSETS,
     Recipe,
@@ -225,6 +226,14 @@ def text_losses(module: nn.Module, ids: Tensor, is_text: Tensor, size: int) -> I
             F.cross_entropy(logits.flatten(0, 1).float(), targets.flatten(), reduction="sum")
             / total
         )
+
+
+def diverged(loss: float, where: str, step: int) -> DivergedError:
+    """The error of a loss that isn't finite, in step 0, 1, ..."""
+    return DivergedError(
+        f"the loss is {loss} in {where}, step {step + 1}",
+        hint="lower the rate, as in task.lr=1e-4",
+    )
 
 
 def _float32(parameter: nn.Parameter) -> Tensor:

@@ -12,12 +12,11 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from iterun.errors import DivergedError
 from iterun.models import mask_files, tensor_files
 from iterun.models.blocks import prunable_weights
 from iterun.models.pruned import rebuild
 from iterun.models.recipe import Recipe, name_of_head
-from iterun.models.retrain import Retrainer, Trained, recomputed, text_losses
+from iterun.models.retrain import Retrainer, Trained, diverged, recomputed, text_losses
 from iterun.models.sequential import LoadedBlocks, PrunedBlock, prune_model
 
 if TYPE_CHECKING:
@@ -86,10 +85,7 @@ class RetrainPass:
             losses.append(loss)
             n_tokens += n
             if not math.isfinite(loss):
-                raise DivergedError(
-                    f"the loss is {loss} in {where}, step {t + 1}",
-                    hint="lower the rate, as in task.lr=1e-4",
-                )
+                raise diverged(loss, where, t)
         mean = sum(losses) / len(losses)
         trainer = self.trainer
         return Trained(mean, trainer.lr, trainer.n_trained, n_tokens, n_tokens / max(seconds, 1e-9))
