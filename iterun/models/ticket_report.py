@@ -17,7 +17,7 @@ REMARKS = (
     "`iterun plot task=prune/lth --x remaining --logx`. On easy data, as the embedded digits are,",
     "rewinding to step 0 may do as well as to a later step.",
     "",
-    "Pruned weights are stored as zeros and multiplied like others: nothing here is faster on a CPU.",
+    "Pruned weights are stored as zeros, multiplied like others: nothing here is faster on a CPU.",
 )
 NO_ARMS = {"acc_dense", "acc_dev"}  # of the metrics that begin like arms of acc
 

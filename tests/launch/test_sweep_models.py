@@ -111,6 +111,7 @@ def test_hashes_and_code_are_looked_at_once(line: Any) -> None:
     assert records[0].git == records[1].git
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_a_copied_model_gives_the_same_bits_as_a_loaded_one(line: Any) -> None:
     prune = ["task=prune/perp", "debug=tiny", "backend.threads=1"]
