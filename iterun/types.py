@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
@@ -157,3 +157,90 @@ class Generators(Protocol):
     """Named random generators, each a pure function of (seed, name, key) at its first use."""
 
     def torch(self, name: str, *key: object) -> torch.Generator: ...
+
+
+Shown = Callable[[Iterable[Any], str], Iterator[Any]]  # run.progress: (items, label) -> items
+
+
+@runtime_checkable
+class DiffusionModel(Protocol):
+    """A frozen network that predicts the noise in pictures, or in latents of them."""
+
+    name: str
+    module: nn.Module  #: what predicts; in eval mode, its parameters not requiring gradients
+    shape: tuple[int, ...]  #: of one sample x
+    n_labels: int  #: conditions are 0 ... n_labels - 1; n_labels itself is "no condition"
+    lora_targets: Sequence[str]  #: ends of the names of the layers that take adapters
+    alphas_bar: torch.Tensor  #: share of the signal by timestep, float32, (1000,), on the device
+
+    def prepare(self, shown: Shown) -> None:
+        """Train or load what is not here yet; before the first use, in `start`.
+
+        Args:
+            shown: `run.progress`: a bar, and ears for signals.
+
+        Raises:
+            ConfigError: it cannot be had here.
+        """
+
+    def eps(self, x: torch.Tensor, t: torch.Tensor, label: torch.Tensor) -> torch.Tensor:
+        """The noise in x at timestep t, as x is shaped; gradients flow to x where it asks for them.
+
+        Args:
+            x: (n, *shape).
+            t: int64, (n,), from 0 (clean) on.
+            label: int64, (n,).
+        """
+
+    def encode(self, pictures: torch.Tensor) -> torch.Tensor:
+        """Samples x of pictures as `decode` gives them."""
+
+    def decode(self, x: torch.Tensor) -> torch.Tensor:
+        """Pictures in [0, 1], float32 (n, channels, height, width)."""
+
+
+@runtime_checkable
+class SampleJudge(Protocol):
+    """Tells of samples of a `DiffusionModel` what they show: asked for as another form of it."""
+
+    n_labels: int
+
+    def prepare(self, shown: Shown) -> None:
+        """As `DiffusionModel.prepare`."""
+
+    def held_out(self) -> tuple[torch.Tensor, torch.Tensor]:
+        """Samples that the model was not trained on, and their labels."""
+
+    def features(self, x: torch.Tensor) -> torch.Tensor:
+        """(n, n_features), for distances between sets of samples."""
+
+    def logits(self, x: torch.Tensor) -> torch.Tensor:
+        """(n, n_labels); gradients flow to x where it asks for them."""
+
+
+@runtime_checkable
+class SelfTaught(Protocol):
+    """A diffusion model that brings what it was trained on."""
+
+    def training_samples(self) -> tuple[torch.Tensor, torch.Tensor]:
+        """Clean samples x, (n, *shape), and their labels, int64 (n,), on the model's device."""
+
+
+@runtime_checkable
+class WordConditioned(Protocol):
+    """A diffusion model whose conditions are words."""
+
+    lcm_lora: str | None  #: the published adapter for few steps, on the hub
+
+    def describe(self, prompts: Sequence[str]) -> None:
+        """Make these the conditions 0 ... n - 1."""
+
+    def adapter(self, tensors: Mapping[str, torch.Tensor]) -> Mapping[str, torch.Tensor]:
+        """Adapters of the module under the names that they are published with."""
+
+    def load_lora(self, source: str) -> None:
+        """Put a ready adapter on: a file, a folder, or OWNER/NAME on the hub.
+
+        Raises:
+            ConfigError: it cannot be had, or is made for another model.
+        """

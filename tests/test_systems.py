@@ -25,6 +25,22 @@ SMALL: dict[str, list[str]] = {
         "task.eval_windows=2",
     ],
     "prune/perp": ["task.steps=4", "task.steps_per_iteration=1", "task.eval_windows=2"],
+    "sample/dds": [
+        "model.train_steps=20",
+        "model.classifier_steps=20",
+        "task.steps=4",
+        "task.images=3",
+        "task.dps_steps=3",
+        "task.tv_weight=0.01",
+    ],
+    "sample/lcm_lora": [
+        "model.train_steps=20",
+        "model.classifier_steps=20",
+        "task.rounds=3",
+        "task.steps_per_round=2",
+        "task.batch=8",
+        "task.images=40",
+    ],
 }
 
 

@@ -169,7 +169,7 @@ def parameter_masks(
         kept: by group.
     """
     masks = {
-        name: torch.ones(weight.shape, dtype=torch.bool, device=weight.device)
+        name: torch.ones((), dtype=torch.bool, device=weight.device).expand(weight.shape)
         for name, weight in prunable_weights(module).items()
     }
     for group in groups:

