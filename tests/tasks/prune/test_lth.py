@@ -254,6 +254,7 @@ def test_interrupted_inside_a_level_it_goes_on_from_there(n, done, tmp_path):
     check_interrupted(n, tmp_path, [f"seed={SEED}"], done)
 
 
+@pytest.mark.long
 @pytest.mark.slow
 @pytest.mark.parametrize("n", [1, 3])
 def test_batch_norm_statistics_come_back_inside_a_level(n, tmp_path):

@@ -13,7 +13,7 @@ from iterun.config.compose import compose, to_plain
 from iterun.launch.local import launch
 from iterun.store.reader import RunView
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.long, pytest.mark.timeout(1800)]  # three whole runs
 SEEDS = (0, 1, 2)
 LAST = 15
 

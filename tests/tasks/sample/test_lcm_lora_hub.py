@@ -13,7 +13,7 @@ from tiny_pipeline import tiny_pipeline
 
 from iterun.errors import ConfigError
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.long]
 SMALL = [
     "task.mode=distill", "task.rounds=3", "task.steps_per_round=2", "task.batch=2",
     "task.lora_rank=2", "task.pool=3", "task.images=2", "task.steps=2", "task.w_min=1",
