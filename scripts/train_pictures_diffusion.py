@@ -15,12 +15,15 @@ import copy
 import math
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from diffusers import DDPMScheduler, UNet2DModel
 
-from iterun.data.phantoms import Pictures, ellipses, pictures, shepp_logan
+from iterun.data.phantoms import ellipses, pictures, shepp_logan
+
+if TYPE_CHECKING:
+    from iterun.data.pictures import Pictures
 
 BATCH = 32
 PEAK_LR = 1.5e-3

@@ -41,6 +41,12 @@ def cache_root() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "iterun"
 
 
+def digest(*parts: str | bytes) -> str:
+    """SHA-256 (hex) of what tells a data set or a model from others."""
+    joined = b"\0".join(part.encode() if isinstance(part, str) else part for part in parts)
+    return hashlib.sha256(joined).hexdigest()
+
+
 def file_digest(path: Path) -> str:
     """SHA-256 (hex) of a file's content; of files over 64 MiB, of their size and 16 samples."""
     size = path.stat().st_size

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from iterun.data.pictures import InMemory, Pictures, digest
+from iterun.data.cache import digest
+from iterun.data.pictures import InMemory, Pictures
 
 if TYPE_CHECKING:
     import numpy as np

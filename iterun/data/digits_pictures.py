@@ -5,59 +5,28 @@
 
 from __future__ import annotations
 
-import hashlib
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
-
+from iterun.data.cache import digest
 from iterun.data.digits_split import N_LABELS, SIDE, load_digits_split
-
-if TYPE_CHECKING:
-    import torch
-    from torch import Tensor
+from iterun.data.pictures import InMemory, Pictures
 
 N_DEV = 160
 
 
-@dataclass(frozen=True)
-class DigitsPart:
-    """Some of the digits (types.ImageSplit)."""
-
-    pixels: Tensor
-    classes: Tensor
-
-    def __len__(self) -> int:
-        return len(self.classes)
-
-    def batch(
-        self, index: Tensor, generator: torch.Generator | None = None
-    ) -> tuple[Tensor, Tensor]:
-        """Pictures (n, 1, 8, 8) in [-1, 1] and what they show; nothing is augmented."""
-        return self.pixels[index].reshape(-1, 1, SIDE, SIDE), self.classes[index]
-
-
-@dataclass(frozen=True, kw_only=True)
-class DigitsPictures:
-    """Three disjoint parts (types.ImageDataset)."""
-
-    name: str
-    fingerprint: str
-    train: DigitsPart
-    dev: DigitsPart
-    test: DigitsPart
-    shape: tuple[int, int, int] = (1, SIDE, SIDE)
-    n_classes: int = N_LABELS
-
-
-def digits(*, name: str = "digits-pictures") -> DigitsPictures:
-    """Scikit-learn's digits, pixels in [-1, 1]."""
-    x_train, y_train, x_test, y_test = load_digits_split()
-    sha = hashlib.sha256()
-    for tensor in (x_train, y_train, x_test, y_test):
-        sha.update(tensor.numpy().tobytes())
-    return DigitsPictures(
+def digits(*, name: str = "digits-pictures") -> Pictures:
+    """Scikit-learn's digits, pixels (1, 8, 8) in [-1, 1]; nothing is augmented."""
+    found = load_digits_split()
+    shape = (1, SIDE, SIDE)
+    x_train, x_test = (x.reshape(-1, *shape) for x in (found.x_train, found.x_test))
+    y_test = found.y_test
+    parts = {
+        "train": InMemory(x_train, found.y_train),
+        "dev": InMemory(x_test[:N_DEV], y_test[:N_DEV]),
+        "test": InMemory(x_test[N_DEV:], y_test[N_DEV:]),
+    }
+    return Pictures(
         name=name,
-        fingerprint=sha.hexdigest(),
-        train=DigitsPart(x_train, y_train),
-        dev=DigitsPart(x_test[:N_DEV], y_test[:N_DEV]),
-        test=DigitsPart(x_test[N_DEV:], y_test[N_DEV:]),
+        fingerprint=digest(*(tensor.numpy().tobytes() for tensor in found)),
+        shape=shape,
+        n_classes=N_LABELS,
+        read=lambda split: parts[split],
     )

@@ -11,9 +11,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from iterun.data.cache import file_digest
+from iterun.data.cache import digest, file_digest
 from iterun.data.hub import first_line
-from iterun.data.pictures import digest
 from iterun.errors import ConfigError, UnavailableError
 
 if TYPE_CHECKING:

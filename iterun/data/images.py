@@ -11,13 +11,13 @@ from functools import cache, partial
 from typing import TYPE_CHECKING
 
 from iterun.data import encoded
+from iterun.data.cache import digest
 from iterun.data.hub_text import rows
 from iterun.data.image_files import Decoded
 from iterun.data.pictures import (
     InMemory,
     Normalization,
     Pictures,
-    digest,
     flip_and_crop,
     set_apart,
 )

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, overload
 
+from iterun.data.cache import digest
 from iterun.data.hub_text import rows
-from iterun.data.text import Texts, digest_of
+from iterun.data.text import Texts
 from iterun.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -70,5 +71,5 @@ def lamini(*, name: str = "lamini", revision: str | None = None, held_out: int =
         end = {"train": n - 2 * held_out, "dev": n - held_out, "test": n}[split]
         return Answered(table, range(0 if split == "train" else end - held_out, end))
 
-    digest = digest_of(LAMINI, revision or "main", str(held_out))
-    return Texts(name=name, fingerprint=digest, read=read)
+    fingerprint = digest(LAMINI, revision or "main", str(held_out))
+    return Texts(name=name, fingerprint=fingerprint, read=read)

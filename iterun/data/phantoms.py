@@ -9,12 +9,13 @@ All are made here, grey, square, float32 in [-1, 1], and each is a function of i
 
 from __future__ import annotations
 
-import hashlib
 import math
 from dataclasses import dataclass
 from functools import cache, partial
 from typing import TYPE_CHECKING
 
+from iterun.data.cache import digest
+from iterun.data.pictures import Pictures
 from iterun.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -66,23 +67,6 @@ class PictureSplit:
                 ]
             )
         return images, torch.zeros(len(images), dtype=torch.int64)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Pictures:
-    """Grey square pictures in three disjoint splits (types.ImageDataset)."""
-
-    name: str
-    fingerprint: str
-    size: int
-    train: PictureSplit
-    dev: PictureSplit
-    test: PictureSplit
-    n_classes: int = 1
-
-    @property
-    def shape(self) -> tuple[int, int, int]:
-        return 1, self.size, self.size
 
 
 def ellipses(*, name: str = "ellipses", size: int = 32) -> Pictures:
@@ -160,9 +144,13 @@ def _of_numbers(name: str, size: int, draw: Callable[[str, int], Picture]) -> Pi
             f"data.size={size}: pictures have 8 to 512 pixels a side", hint="as in data.size=32"
         )
     recipe = repr((name, size, SIZES, PHOTOGRAPHS, FINER, CROPS))
-    train, dev, test = (PictureSplit(SIZES[s], partial(draw, s)) for s in SPLITS)
-    digest = hashlib.sha256(recipe.encode()).hexdigest()
-    return Pictures(name=name, fingerprint=digest, size=size, train=train, dev=dev, test=test)
+    return Pictures(
+        name=name,
+        fingerprint=digest(recipe),
+        shape=(1, size, size),
+        n_classes=1,
+        read=lambda split: PictureSplit(SIZES[split], partial(draw, split)),
+    )
 
 
 def _generator(split: str, k: int) -> np.random.Generator:

@@ -6,7 +6,6 @@ Pixels are kept as they are stored (uint8 where the source has bytes) and normal
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -131,11 +130,3 @@ def set_apart(n: int, n_apart: int) -> tuple[torch.Tensor, torch.Tensor]:
 
     order = torch.from_numpy(np.random.default_rng(0).permutation(n))
     return order[: n - n_apart].sort().values, order[n - n_apart :].sort().values
-
-
-def digest(*parts: str | bytes) -> str:
-    """SHA-256 (hex) of texts or bytes."""
-    sha = hashlib.sha256()
-    for part in parts:
-        sha.update((part.encode() if isinstance(part, str) else part) + b"\0")
-    return sha.hexdigest()

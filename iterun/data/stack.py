@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from iterun.data.cache import file_digest
+from iterun.data.pictures import Pictures
 from iterun.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -40,21 +41,8 @@ class Slices:
         return images, torch.zeros(len(images), dtype=torch.int64)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Stack:
-    """A stack in two parts (types.ImageDataset); there is nothing to train on."""
-
-    name: str
-    fingerprint: str
-    shape: tuple[int, int, int]
-    train: Slices
-    dev: Slices
-    test: Slices
-    n_classes: int = 1
-
-
-def stack(*, name: str = "stack", path: str | None = None, dev: float = 0.125) -> Stack:
-    """The pictures of a .npy file: its first ones are `dev`, the others `test`.
+def stack(*, name: str = "stack", path: str | None = None, dev: float = 0.125) -> Pictures:
+    """The pictures of a .npy file: its first ones are `dev`, the others `test`; none are `train`.
 
     Raises:
         ConfigError: there is no such file, or no pictures in it.
@@ -79,12 +67,13 @@ def stack(*, name: str = "stack", path: str | None = None, dev: float = 0.125) -
         )
     low, high = _range(stored, str(path))
     first = max(1, min(len(stored) - 1, round(dev * len(stored))))
-    bounds = (0, 0), (0, first), (first, len(stored))
-    parts = [Slices(stored, a, b, low, high) for a, b in bounds]
-    shape = (2 if stored.dtype.kind == "c" else 1, *stored.shape[1:])
-    digest = file_digest(file)
-    return Stack(
-        name=name, fingerprint=digest, shape=shape, train=parts[0], dev=parts[1], test=parts[2]
+    bounds = {"train": (0, 0), "dev": (0, first), "test": (first, len(stored))}
+    return Pictures(
+        name=name,
+        fingerprint=file_digest(file),
+        shape=(2 if stored.dtype.kind == "c" else 1, *stored.shape[1:]),
+        n_classes=1,
+        read=lambda split: Slices(stored, *bounds[split], low, high),
     )
 
 

@@ -7,12 +7,12 @@ of C4 with a space, of which 256 windows count.
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from iterun.data import local_text, pydoc_text
+from iterun.data.cache import digest
 from iterun.data.hub_text import rows
 from iterun.errors import ConfigError
 
@@ -70,7 +70,7 @@ def wikitext2(*, name: str = "wikitext2", revision: str | None = None) -> Texts:
     def read(split: str) -> Sequence[str]:
         return ("\n\n".join(rows(name, *source, split=splits[split], revision=revision)["text"]),)
 
-    return Texts(name=name, fingerprint=digest_of(*source, revision or "main"), read=read)
+    return Texts(name=name, fingerprint=digest(*source, revision or "main"), read=read)
 
 
 def ptb(
@@ -101,8 +101,8 @@ def ptb(
         got = rows(name, source, split=splits[split], revision=revision)
         return (join.join(got["sentence"]),)
 
-    digest = digest_of(source, revision or "main", eval_split, join)
-    return Texts(name=name, fingerprint=digest, read=read)
+    fingerprint = digest(source, revision or "main", eval_split, join)
+    return Texts(name=name, fingerprint=fingerprint, read=read)
 
 
 def c4(
@@ -132,10 +132,10 @@ def c4(
         texts: Sequence[str] = got["text"]
         return texts if part == "train" else texts[slice(*spans[split])]
 
-    digest = digest_of(
+    fingerprint = digest(
         "allenai/c4", revision or "main", train_file, validation_file, str(documents)
     )
-    return Texts(name=name, fingerprint=digest, read=read, join=" ", max_windows=max_windows)
+    return Texts(name=name, fingerprint=fingerprint, read=read, join=" ", max_windows=max_windows)
 
 
 def local(
@@ -220,15 +220,10 @@ def fingerprint(settings: Mapping[str, Any]) -> str | None:
 
 
 def _of_splits(name: str, splits: Mapping[str, str], *content: str) -> Texts:
-    return Texts(name=name, fingerprint=digest_of(*content), read=lambda split: (splits[split],))
+    return Texts(name=name, fingerprint=digest(*content), read=lambda split: (splits[split],))
 
 
 def _draw(bound: int, generator: Generator) -> int:
     import torch
 
     return int(torch.randint(bound, (), generator=generator))
-
-
-def digest_of(*parts: str) -> str:
-    """SHA-256 of what tells a data set from others."""
-    return hashlib.sha256("\0".join(parts).encode()).hexdigest()

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from iterun.data.hub import first_line
 from iterun.errors import ConfigError
+from iterun.models.forms import wrong_form
 from iterun.models.pipeline_files import OFFLINE, fingerprint, lora_file
 from iterun.models.pipeline_loading import from_pretrained
 from iterun.types import DiffusionModel
@@ -200,9 +201,6 @@ def load(
         ConfigError: another form is asked for.
     """
     if form is not DiffusionModel:
-        raise ConfigError(
-            f"model={name} is a diffusion pipeline and cannot serve as {form.__name__}",
-            hint=f"it serves as {', '.join(kinds or ['diffusion'])}; {OFFLINE} is judged too",
-        )
+        raise wrong_form(name, "a diffusion pipeline", form, kinds or ["diffusion"])
     where = {"name": name, "id": id, "folder": folder, "revision": revision}
     return Pipeline(name=name, place=place, settings=where, lcm_lora=lcm_lora)

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from iterun.data.digits_split import N_LABELS, SIDE, Style, load_digits_split
 from iterun.errors import ConfigError
+from iterun.models.forms import wrong_form
 from iterun.models.trained_once import kept
 from iterun.types import DiffusionModel, SampleJudge
 
@@ -166,10 +167,7 @@ def load(
         return DigitsDiffusion(name=name, device=device, recipe=recipe)
     if form is SampleJudge:
         return DigitsJudge(device=device, recipe=recipe)
-    raise ConfigError(
-        f"model={name} is a diffusion model and cannot serve as {form.__name__}",
-        hint=f"it serves as {', '.join(kinds or ['diffusion'])}; `iterun tasks` names each default",
-    )
+    raise wrong_form(name, "a diffusion model", form, kinds or ["diffusion"])
 
 
 def fingerprint(settings: Mapping[str, Any]) -> str:

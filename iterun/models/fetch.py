@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import logging
-from pathlib import Path
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from iterun.data import hub
+from iterun.models import hub_files
 from iterun.models.snapshot import (
     INDEX,
     SMALL,
@@ -17,7 +18,8 @@ from iterun.models.snapshot import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
+    from pathlib import Path
 
 log = logging.getLogger(__name__)
 
@@ -37,39 +39,27 @@ def fetched(setting: str, id: str, revision: str | None) -> Path:
         ConfigError: no such revision, or no safetensors in it.
         UnavailableError: no such repository, no permission, no network.
     """
-    try:
-        return _up_to_date(setting, id, revision)
-    except hub.fetch_errors() as error:
-        status = getattr(getattr(error, "response", None), "status_code", None) or 500
-        if status >= 500 and (folder := next(_fetched_before(id, revision), None)):
-            log.info("%s: the hub is not reached, taking %s", setting, folder)
-            return folder
-        raise hub.explain(error, setting, id, offline_hint()) from error
+    return hub_files.fetched(
+        setting,
+        id,
+        partial(_up_to_date, setting, id, revision),
+        filter(_is_whole, hub_files.fetched_before(id, revision)),
+        offline_hint(),
+    )
 
 
 def _up_to_date(setting: str, id: str, revision: str | None) -> Path:
-    from huggingface_hub import HfApi, snapshot_download
+    from huggingface_hub import HfApi
 
     api = HfApi(endpoint=hub.endpoint())
     info = api.model_info(id, revision=revision)
     if revision is None and not _has_safetensors(info) and (offer := _conversion(api, id)):
         log.info("%s: safetensors from %s, the hub's own conversion", setting, offer)
         revision, info = offer, api.model_info(id, revision=offer)
-    names = [file.rfilename for file in info.siblings or ()]
+    names = hub_files.names_of(info)
     if not _has_safetensors(info):
         raise no_safetensors(f"{setting}: {id}", names)
-    files = wanted(names)
-    folder = _place(id) / "snapshots" / str(info.sha)
-    if all((folder / name).is_file() for name in files):
-        return folder
-    got = snapshot_download(
-        id,
-        revision=revision,
-        allow_patterns=files,
-        cache_dir=hub.cache_folder(),
-        endpoint=hub.endpoint(),
-    )
-    return Path(got)
+    return hub_files.snapshot(id, revision, info, wanted(names))
 
 
 def _has_safetensors(info: Any) -> bool:
@@ -101,18 +91,5 @@ def wanted(names: Sequence[str]) -> list[str]:
     ]
 
 
-def _place(id: str) -> Path:
-    return hub.cache_folder() / ("models--" + id.replace("/", "--"))
-
-
-def _fetched_before(id: str, revision: str | None) -> Iterator[Path]:
-    """Whole snapshots in the cache: of that branch or commit; of any if none was asked for."""
-    place = _place(id)
-    ref = place / "refs" / (revision or "main")
-    commit = ref.read_text(encoding="utf-8").strip() if ref.is_file() else revision
-    folders = [place / "snapshots" / commit] if commit else []
-    if revision is None:
-        folders += sorted(place.glob("snapshots/*"))
-    for folder in folders:
-        if (folder / "config.json").is_file() and not list(missing_weights(folder)):
-            yield folder
+def _is_whole(folder: Path) -> bool:
+    return (folder / "config.json").is_file() and not list(missing_weights(folder))

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
 
+from iterun.models import lcm_sampling
 from iterun.models.album import Album, magnified
 from iterun.ops.consistency import sample_lcm, sampling_times
 from iterun.ops.diffusion import sample_ddim
 from iterun.ops.pictures import contact_sheet, quality_curve
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-    from pathlib import Path
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from torch import Tensor
 
@@ -27,16 +27,10 @@ TEACHER_STEPS = 50  # what the few steps are held against
 ROW = 10  # pictures of a row of the sheet
 
 
-class Keeper(Protocol):
+class Keeper(lcm_sampling.Keeper, Protocol):
     """What the rounds need of a run."""
 
-    def generator(self, name: str, *key: object) -> torch.Generator: ...
     def progress(self, items: Iterable[Any], label: str) -> Iterator[Any]: ...
-    def save_image(self, name: str, image: Any, at: int | None = None) -> Ref: ...
-    def save_tensors(self, name: str, tensors: Mapping[str, Any], at: int | None = None) -> Ref: ...
-    def save_file(self, name: str, write: Callable[[Path], None], at: int | None = None) -> Ref: ...
-    def load(self, ref: Ref) -> Path: ...
-    def cost(self, **numbers: float) -> None: ...
 
 
 @dataclass(kw_only=True)

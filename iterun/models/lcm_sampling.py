@@ -9,32 +9,27 @@ from typing import TYPE_CHECKING, Any, Protocol
 import torch
 
 from iterun.errors import ConfigError, DivergedError
-from iterun.models import adapters
+from iterun.models import adapters, album
 from iterun.ops.consistency import lcm_step, sample_lcm, sampling_times
 from iterun.ops.diffusion import gaussian, guided_eps, sample_ddim
 from iterun.ops.pictures import quality_curve
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-    from pathlib import Path
+    from collections.abc import Mapping
 
     from torch import Tensor
 
-    from iterun.models.album import Album
     from iterun.models.sample_quality import Quality
     from iterun.types import DiffusionModel, Ref
 
 PICTURE = 64  # pixels: from this side on the samples are saved one by one too
 
 
-class Keeper(Protocol):
+class Keeper(album.Keeper, Protocol):
     """What sampling needs of a run."""
 
     def generator(self, name: str, *key: object) -> torch.Generator: ...
-    def save_image(self, name: str, image: Any, at: int | None = None) -> Ref: ...
     def save_tensors(self, name: str, tensors: Mapping[str, Any], at: int | None = None) -> Ref: ...
-    def save_file(self, name: str, write: Callable[[Path], None], at: int | None = None) -> Ref: ...
-    def load(self, ref: Ref) -> Path: ...
     def cost(self, **numbers: float) -> None: ...
 
 
@@ -49,7 +44,7 @@ class AdaptedSampling:
     steps: int
     solver_steps: int
     w: float  #: guidance
-    album: Album
+    album: album.Album
     x: Tensor | None = None  #: the samples so far; None: not begun
     clean: Tensor | None = None  #: how they look from here
     curve: list[tuple[float, float]] = field(default_factory=list)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from iterun.data.hub import first_line
 from iterun.errors import ConfigError, UnavailableError
+from iterun.models.forms import wrong_form
 from iterun.models.snapshot import (
     STRUCTURE,
     available_offline,
@@ -70,10 +71,7 @@ def load(
         ConfigError: the model is not there, not whole, or not a causal language model.
     """
     if form not in (LanguageModel, StreamedLanguageModel):
-        raise ConfigError(
-            f"model={name} is a language model and cannot serve as {form.__name__}",
-            hint=f"it serves as {', '.join(kinds or ['lm'])}; `iterun tasks` names each default",
-        )
+        raise wrong_form(name, "a language model", form, kinds or ["lm"])
     folder = snapshot({"name": name, **settings})
     if form is StreamedLanguageModel:
         from iterun.models.stream import open_folder

@@ -8,18 +8,16 @@ from __future__ import annotations
 
 import hashlib
 import json
-import logging
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from iterun.data import hub
 from iterun.data.cache import file_digest
 from iterun.errors import ConfigError
+from iterun.models import hub_files
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
-
-log = logging.getLogger(__name__)
 
 OFFLINE = "model=digits-diffusion"
 INDEX = "model_index.json"
@@ -44,7 +42,8 @@ def folder_of(settings: Mapping[str, Any], *, half: bool) -> Path:
     if folder := settings.get("folder"):
         return whole(Path(folder).expanduser(), setting)
     if id := settings.get("id"):
-        found = fetched(setting, str(id), settings.get("revision"), _of_pipeline(half=half))
+        choose = partial(wanted, half=half)
+        found = _fetched(setting, str(id), settings.get("revision"), choose, INDEX)
         return whole(found, setting)
     raise ConfigError(
         f"{setting} does not say which pipeline: model.id is empty",
@@ -80,7 +79,9 @@ def lora_file(source: str, setting: str) -> Path:
             f"{setting}: there is no safetensors file {path}",
             hint="name an adapter's file, as in task.lora=file:adapter.safetensors",
         )
-    return fetched(setting, source, None, lambda names: [n for n in names if n == LORA]) / LORA
+    return (
+        _fetched(setting, source, None, lambda names: [n for n in names if n == LORA], LORA) / LORA
+    )
 
 
 def whole(folder: Path, setting: str) -> Path:
@@ -131,56 +132,18 @@ def wanted(names: Sequence[str], *, half: bool) -> list[str]:
     return found
 
 
-def fetched(setting: str, id: str, revision: str | None, choose: Any) -> Path:
+def _fetched(
+    setting: str, id: str, revision: str | None, choose: hub_files.Choose, key: str
+) -> Path:
     """The local folder of a repository's chosen files; what was fetched before serves offline.
 
     Args:
         setting: as typed.
         id: OWNER/NAME.
         revision: branch, commit; None: main.
-        choose: (names) -> those to fetch.
-
-    Raises:
-        UnavailableError: no such repository, no permission, no network.
+        choose: those to fetch.
+        key: a file without which a folder fetched before is none.
     """
-    try:
-        return _up_to_date(id, revision, choose)
-    except hub.fetch_errors() as error:
-        status = getattr(getattr(error, "response", None), "status_code", None) or 500
-        if status >= 500 and (folder := _fetched_before(id, revision)):
-            log.info("%s: the hub is not reached, taking %s", setting, folder)
-            return folder
-        raise hub.explain(error, setting, id, OFFLINE) from error
-
-
-def _of_pipeline(*, half: bool) -> Any:
-    return lambda names: wanted(names, half=half)
-
-
-def _up_to_date(id: str, revision: str | None, choose: Any) -> Path:
-    from huggingface_hub import HfApi, snapshot_download
-
-    info = HfApi(endpoint=hub.endpoint()).model_info(id, revision=revision)
-    files = choose([file.rfilename for file in info.siblings or ()])
-    folder = _place(id) / "snapshots" / str(info.sha)
-    if files and all((folder / name).is_file() for name in files):
-        return folder
-    got = snapshot_download(
-        id,
-        revision=revision,
-        allow_patterns=files or [INDEX],
-        cache_dir=hub.cache_folder(),
-        endpoint=hub.endpoint(),
-    )
-    return Path(got)
-
-
-def _place(id: str) -> Path:
-    return hub.cache_folder() / ("models--" + id.replace("/", "--"))
-
-
-def _fetched_before(id: str, revision: str | None) -> Path | None:
-    ref = _place(id) / "refs" / (revision or "main")
-    commit = ref.read_text(encoding="utf-8").strip() if ref.is_file() else revision
-    folder = _place(id) / "snapshots" / commit if commit else None
-    return folder if folder is not None and folder.is_dir() else None
+    before = (f for f in hub_files.fetched_before(id, revision) if (f / key).is_file())
+    up_to_date = partial(hub_files.chosen, id, revision, choose)
+    return hub_files.fetched(setting, id, up_to_date, before, OFFLINE)

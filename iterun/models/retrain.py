@@ -8,6 +8,7 @@ half precision has a working copy of it. The same code retrains a whole model an
 from __future__ import annotations
 
 import math
+import time
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -29,7 +30,7 @@ from iterun.models.recipe import (
 from iterun.ops.lora import Form, LoraLinear, attach, detach
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,48 @@ class Trained:
     n_trained: int  #: parameters
     n_tokens: int  #: read
     tokens_per_s: float
+
+
+@dataclass(frozen=True)
+class Done:
+    """What doing some optimizer steps came to."""
+
+    loss: float  #: mean
+    n_tokens: int  #: read
+    tokens_per_s: float
+
+    def trained(self, lr: float, n_trained: int) -> Trained:
+        return Trained(self.loss, lr, n_trained, self.n_tokens, self.tokens_per_s)
+
+
+def do_steps(
+    steps: Iterable[int],
+    do: Callable[[int], tuple[float, int]],
+    where: str,
+    before: Callable[[int], None] = lambda step: None,
+) -> Done:
+    """Do optimizer steps one after another.
+
+    Args:
+        steps: such as `run.progress` gives them.
+        do: does one; its loss, and the tokens that it read.
+        where: for the message, as in "iteration 3".
+        before: what comes before a step, and is not counted as its time.
+
+    Raises:
+        DivergedError: a loss is not finite.
+    """
+    losses, n_tokens, seconds = [], 0, 0.0
+    for t in steps:
+        before(t)
+        began = time.monotonic()
+        loss, n = do(t)
+        seconds += time.monotonic() - began
+        losses.append(loss)
+        n_tokens += n
+        if not math.isfinite(loss):
+            raise diverged(loss, where, t)
+    return Done(sum(losses) / len(losses), n_tokens, n_tokens / max(seconds, 1e-9))
 
 
 class Retrainer:

@@ -6,8 +6,6 @@ schedule of its own; then its adapters are merged. One cycle is the paper's case
 
 from __future__ import annotations
 
-import math
-import time
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -16,7 +14,7 @@ from iterun.models import mask_files, tensor_files
 from iterun.models.blocks import prunable_weights
 from iterun.models.pruned import rebuild
 from iterun.models.recipe import Recipe, name_of_head
-from iterun.models.retrain import Retrainer, Trained, diverged, recomputed, text_losses
+from iterun.models.retrain import Retrainer, Trained, do_steps, recomputed, text_losses
 from iterun.models.sequential import LoadedBlocks, PrunedBlock, prune_model
 
 if TYPE_CHECKING:
@@ -74,21 +72,9 @@ class RetrainPass:
         Raises:
             DivergedError: the loss is not finite.
         """
-        losses, n_tokens, seconds = [], 0, 0.0
-        for t in self.run.progress(steps, "retrain"):
-            if t == self.cycle_end:
-                self.trainer.finish(merge=True)
-                self.prune(self.cycle + 1)
-            began = time.monotonic()
-            loss, n = self._step(t)
-            seconds += time.monotonic() - began
-            losses.append(loss)
-            n_tokens += n
-            if not math.isfinite(loss):
-                raise diverged(loss, where, t)
-        mean = sum(losses) / len(losses)
-        trainer = self.trainer
-        return Trained(mean, trainer.lr, trainer.n_trained, n_tokens, n_tokens / max(seconds, 1e-9))
+        shown = self.run.progress(steps, "retrain")
+        done = do_steps(shown, self._step, where, before=self._next_cycle)
+        return done.trained(self.trainer.lr, self.trainer.n_trained)
 
     def state(self) -> dict[str, Any]:
         own = {"cycle": self.cycle, "masks": self.masks_file, "updated": self.updated}
@@ -112,6 +98,12 @@ class RetrainPass:
             self.run.save_file("retrained.safetensors", write)
         trainer.finish(merge=self.recipe.merge)
         mask_files.check_zeros(self.source.module, trainer.masks)
+
+    def _next_cycle(self, t: int) -> None:
+        """Merge and prune further, if step t is the first of a cycle."""
+        if t == self.cycle_end:
+            self.trainer.finish(merge=True)
+            self.prune(self.cycle + 1)
 
     def _step(self, t: int) -> tuple[float, int]:
         """Optimizer step t; its loss, and the tokens that it read."""

@@ -8,7 +8,6 @@ changes neither factors nor importances, and is counted.
 from __future__ import annotations
 
 import math
-import time
 from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -18,10 +17,11 @@ from torch import Tensor, nn
 
 from iterun.models.blocks import find_blocks, prunable
 from iterun.models.importance import Importance
-from iterun.models.retrain import Trained, diverged, recomputed, text_losses
+from iterun.models.retrain import Trained, do_steps, recomputed, text_losses
 from iterun.models.structured import Gates, Group
 from iterun.ops.lora import LoraLinear, attach, detach
-from iterun.ops.structured import n_pruned, shrunk
+from iterun.ops.masks import n_pruned
+from iterun.ops.structured import shrunk
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -75,18 +75,8 @@ class StructuredPass:
         Raises:
             DivergedError: the loss is not finite.
         """
-        losses, n_tokens, seconds = [], 0, 0.0
-        for t in self.run.progress(steps, "train"):
-            began = time.monotonic()
-            loss, n = self._step(t)
-            seconds += time.monotonic() - began
-            if not math.isfinite(loss):
-                raise diverged(loss, where, t)
-            losses.append(loss)
-            n_tokens += n
-        n_trained = sum(p.numel() for p in self._factors)
-        mean = sum(losses) / len(losses)
-        return Trained(mean, self.lr, n_trained, n_tokens, n_tokens / max(seconds, 1e-9))
+        done = do_steps(self.run.progress(steps, "train"), self._step, where)
+        return done.trained(self.lr, sum(p.numel() for p in self._factors))
 
     @contextmanager
     def untrained(self) -> Iterator[None]:

@@ -10,12 +10,15 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from iterun.data import hub
 from iterun.data.cache import file_digest
 from iterun.errors import ConfigError
+from iterun.models import hub_files
+from iterun.models.forms import wrong_form
 from iterun.models.snapshot import ASSETS, no_safetensors
 from iterun.types import DiffusionModel
 
@@ -87,10 +90,7 @@ def load(
     from safetensors import SafetensorError
 
     if form is not DiffusionModel:
-        raise ConfigError(
-            f"model={name} is a diffusion model and cannot serve as {form.__name__}",
-            hint=f"it serves as {', '.join(kinds or ['diffusion'])}",
-        )
+        raise wrong_form(name, "a diffusion model", form, kinds or ["diffusion"])
     network, schedule = parts(located({"name": name, **settings}), f"model={name}")
     dtype = getattr(torch, place.dtype)
     try:
@@ -181,16 +181,16 @@ def located(settings: Mapping[str, Any]) -> Path:
             "model=unet does not say which model: model.id and model.folder are empty",
             hint="as in model=unet model.id=google/ddpm-cifar10-32, or model.folder=FOLDER",
         )
-    from huggingface_hub import snapshot_download
+    revision = settings.get("revision")
+    return hub_files.fetched(
+        f"model={settings.get('name')}",
+        str(id),
+        partial(hub_files.chosen, str(id), revision, _wanted),
+        hub_files.fetched_before(str(id), revision),
+        OFFLINE,
+    )
 
-    try:
-        got = snapshot_download(
-            id,
-            revision=settings.get("revision"),
-            allow_patterns=["*.json", f"*{WEIGHTS}"],
-            cache_dir=hub.cache_folder(),
-            endpoint=hub.endpoint(),
-        )
-    except hub.fetch_errors() as error:
-        raise hub.explain(error, f"model={settings.get('name')}", str(id), OFFLINE) from error
-    return Path(got)
+
+def _wanted(names: Sequence[str]) -> list[str]:
+    """Of a repository's files those of the network and its schedule."""
+    return [name for name in names if name.endswith((".json", WEIGHTS))]

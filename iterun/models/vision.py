@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from iterun.errors import ConfigError, nearest
+from iterun.models.forms import wrong_form
 from iterun.types import Architecture
 
 if TYPE_CHECKING:
@@ -103,10 +104,7 @@ def load(
         ConfigError: no such net, or no such size of it.
     """
     if form is not Architecture:
-        raise ConfigError(
-            f"model={name} is an image classifier and cannot serve as {form.__name__}",
-            hint=f"it serves as {', '.join(kinds or ['vision'])}, as in task=prune/lth",
-        )
+        raise wrong_form(name, "an image classifier", form, kinds or ["vision"])
     if net not in NETS:
         raise ConfigError(
             f"model.net={net} is no net",

@@ -21,7 +21,7 @@ def layer_sparsity(rows: Sequence[Mapping[str, Any]]) -> Figure:
     Args:
         rows: with `block`, `kind` and `sparsity`, as in sparsity.json.
     """
-    figure, axes = _axes("block", "sparsity: share of weights that are zero")
+    figure, axes = labelled_axes("block", "sparsity: share of weights that are zero")
     kinds = list(dict.fromkeys(row["kind"] for row in rows))
     for k, kind in enumerate(kinds):
         own = [row for row in rows if row["kind"] == kind]
@@ -43,7 +43,7 @@ def perplexity_curve(points: Sequence[tuple[int, float]], levels: Mapping[str, f
         points: (iteration, perplexity); those that aren't finite are left out.
         levels: horizontal lines by name: dense, pruned.
     """
-    figure, axes = _axes("iteration", "perplexity")
+    figure, axes = labelled_axes("iteration", "perplexity")
     _draw_perplexity(axes, points, levels)
     return figure
 
@@ -117,8 +117,6 @@ def _draw_perplexity(
 ) -> None:
     from math import isfinite
 
-    from matplotlib.ticker import LogFormatter
-
     drawn = [(i, ppl) for i, ppl in points if isfinite(ppl)]
     axes.plot(
         [i for i, _ in drawn], [ppl for _, ppl in drawn], "o-", markersize=4, label="this run"
@@ -127,8 +125,7 @@ def _draw_perplexity(
         if isfinite(level):
             axes.axhline(level, color="0.4", linestyle=style, label=f"{name} {level:.4g}")
     axes.set_yscale("log")
-    for place in (axes.yaxis.set_major_formatter, axes.yaxis.set_minor_formatter):
-        place(LogFormatter(labelOnlyBase=False, minor_thresholds=(2, 0.5)))  # 80, not 8 x 10^1
+    plain_numbers(axes.yaxis)
     axes.xaxis.get_major_locator().set_params(integer=True)
     axes.legend(fontsize="small", frameon=False)
 
@@ -144,7 +141,7 @@ def accuracy_by_density(
     """
     from matplotlib.ticker import FuncFormatter, NullLocator
 
-    figure, axes = _axes("weights kept, per cent", "test accuracy")
+    figure, axes = labelled_axes("weights kept, per cent", "test accuracy")
     for k, (name, points) in enumerate(curves.items()):
         x, y = [100 * kept for kept, _ in points], [accuracy for _, accuracy in points]
         style = "-" if k == 0 else "--"
@@ -187,7 +184,8 @@ def mask_tiles(mask: NDArray[np.bool_], shape: tuple[int, int, int]) -> NDArray[
     return picture.repeat(scale, axis=0).repeat(scale, axis=1)
 
 
-def _axes(x: str, y: str) -> tuple[Figure, Any]:
+def labelled_axes(x: str, y: str) -> tuple[Figure, Any]:
+    """A figure of one plot, with names at its axes."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(7, 4), dpi=120, layout="constrained")
@@ -196,3 +194,11 @@ def _axes(x: str, y: str) -> tuple[Figure, Any]:
     axes.set_ylabel(y)
     axes.spines[["top", "right"]].set_visible(False)
     return figure, axes
+
+
+def plain_numbers(axis: Any) -> None:
+    """Write 80 on a logarithmic axis, not 8 x 10^1."""
+    from matplotlib.ticker import LogFormatter
+
+    for place in (axis.set_major_formatter, axis.set_minor_formatter):
+        place(LogFormatter(labelOnlyBase=False, minor_thresholds=(2, 0.5)))

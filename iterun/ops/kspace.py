@@ -9,14 +9,15 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import torch
 
 if TYPE_CHECKING:
     from torch import Generator, Tensor
 
-Sampling = Literal["columns", "random", "radial"]
+    from iterun.ops.problems import Sampling
+
 GOLDEN = math.pi * (math.sqrt(5) - 1) / 2  #: angle between spokes that fills a half turn evenly
 CENTER = 0.08  #: share of the frequencies' width that is always sampled
 

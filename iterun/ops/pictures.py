@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from iterun.ops.figures import labelled_axes, plain_numbers
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
@@ -93,10 +95,7 @@ def quality_curve(
         log: both axes logarithmic.
         levels: by name.
     """
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(7, 4), dpi=120, layout="constrained")
-    axes = figure.subplots()
+    figure, axes = labelled_axes(x, y)
     for k, (name, points) in enumerate(series.items()):
         marker, line = STYLES[k % len(STYLES)]  # told apart without color too
         xs, ys = zip(*points, strict=True) if points else ((), ())
@@ -105,15 +104,12 @@ def quality_curve(
         axes.axhline(level, color="0.5", linewidth=1, label=f"{name} {level:.4g}")
     if log:
         _logarithmic(axes, series)
-    axes.set_xlabel(x)
-    axes.set_ylabel(y)
-    axes.spines[["top", "right"]].set_visible(False)
     axes.legend(fontsize="small", frameon=False)
     return figure
 
 
 def _logarithmic(axes: Any, series: Mapping[str, Sequence[tuple[float, float]]]) -> None:
-    from matplotlib.ticker import FixedLocator, LogFormatter, NullLocator, StrMethodFormatter
+    from matplotlib.ticker import FixedLocator, NullLocator, StrMethodFormatter
 
     axes.set_xscale("log")
     axes.set_yscale("log")
@@ -122,5 +118,4 @@ def _logarithmic(axes: Any, series: Mapping[str, Sequence[tuple[float, float]]])
         axes.xaxis.set_major_locator(FixedLocator(counts))
         axes.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
         axes.xaxis.set_minor_locator(NullLocator())
-    for place in (axes.yaxis.set_major_formatter, axes.yaxis.set_minor_formatter):
-        place(LogFormatter(labelOnlyBase=False, minor_thresholds=(2, 0.5)))  # 80, not 8 x 10^1
+    plain_numbers(axes.yaxis)

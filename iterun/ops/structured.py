@@ -88,11 +88,6 @@ def moved_average(average: Tensor, new: Tensor) -> Tensor | None:
     return DECAY * average + (1 - DECAY) * new
 
 
-def n_pruned(n: int, ratio: float) -> int:
-    """How many of n units a ratio prunes: the float product, cut."""
-    return int(n * ratio)
-
-
 def shrunk(kept: Tensor, average: Tensor, n_gone: int) -> Tensor:
     """The mask in which `n_gone` units are pruned; it only shrinks.
 

@@ -39,7 +39,8 @@ def export(name: str, work: Path) -> dict[str, Path]:
     from iterun.models.lm import load_folder
     from iterun.models.pruned import save_whole
     from iterun.models.structured import find_groups, unprotected
-    from iterun.ops.structured import n_pruned, shrunk
+    from iterun.ops.masks import n_pruned
+    from iterun.ops.structured import shrunk
 
     model = load_folder(dense_folder(name), name, PLACE)
     draw = torch.Generator().manual_seed(0)

@@ -40,7 +40,7 @@ from iterun.models.structured import find_groups, parameter_masks, sparsity_rows
 from iterun.models.structured_pass import StructuredPass
 from iterun.models.structured_size import Size
 from iterun.ops.figures import kept_units, pruning_curve
-from iterun.ops.structured import n_pruned
+from iterun.ops.masks import n_pruned
 from iterun.types import LanguageModel
 
 AT_LEAST = {"seqlen": 2, "eval_seqlen": 2, "eval_windows": 1}
