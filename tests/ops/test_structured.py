@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
+from iterun.ops.masks import n_pruned
 from iterun.ops.structured import (
     RatioSchedule,
     gradient_estimate,
@@ -16,7 +17,6 @@ from iterun.ops.structured import (
     importance_,
     matrix_mask,
     moved_average,
-    n_pruned,
     normalized,
     shrunk,
     unit_sums,

@@ -6,6 +6,7 @@ import sys
 from typing import TYPE_CHECKING
 
 import pytest
+from task_runs import EVERY_CHECKPOINT
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -48,7 +49,7 @@ def whole(shelf: Path, tmp_path_factory: pytest.TempPathFactory):
 
     def run(mode: str) -> RunView:
         if mode not in made:
-            line = [*perp_runs.MODES[mode], *perp_runs.EVERY_CHECKPOINT]
+            line = [*perp_runs.MODES[mode], *EVERY_CHECKPOINT]
             files = shelf / "opt", shelf / "text.txt"
             made[mode] = perp_runs.run(folder / mode, *files, *line)
         return made[mode]

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from iterun.config.compose import compose, to_plain
-from iterun.launch.local import launch
-from iterun.store.reader import RunView
+from task_runs import done
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from iterun.store.reader import RunView
 
 TINY = [
     "task=prune/loraprune", "backend=cpu", "backend.threads=1", "task.steps=10",
@@ -20,7 +20,4 @@ TINY = [
 
 
 def run(directory: Path, model: Path, data: Path, *overrides: str) -> RunView:
-    line = [*TINY, f"model={model}", f"data={data}", *overrides]
-    place = {"directory": directory, "outputs": directory.parent}
-    launch(to_plain(compose(line)), argv=[], listener=lambda event: None, **place)
-    return RunView(directory)
+    return done(directory, [*TINY, f"model={model}", f"data={data}", *overrides])

@@ -5,16 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from safetensors.torch import load_file
-
-from iterun.config.compose import compose, to_plain
-from iterun.launch.local import launch
-from iterun.store.reader import RunView
+from task_runs import done
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
     from torch import Tensor
+
+    from iterun.store.reader import RunView
 
 TINY = [
     "task=prune/lth", "backend=cpu", "backend.threads=1", "model.depth=2", "model.width=12",
@@ -34,17 +33,11 @@ def run(
 ) -> RunView:
     other = any(word.startswith("model=") for word in overrides)
     line = [word for word in TINY if not (other and word.startswith("model."))]
-    place = {"directory": directory, "outputs": directory.parent}
-    launch(to_plain(compose([*line, *overrides])), argv=[], listener=listener, **place)
-    return RunView(directory)
+    return done(directory, [*line, *overrides], listener)
 
 
 def tensors(view: RunView, name: str) -> dict[str, Tensor]:
     return load_file(view.directory / "artifacts" / f"{name}.safetensors")
-
-
-def compared(view: RunView) -> list[tuple[int, dict[str, float], dict[str, str]]]:
-    return [(line.i, line.metrics, line.labels) for line in view.iterations()]
 
 
 def masks_of(view: RunView, level: int, suffix: str = "") -> dict[str, Tensor]:

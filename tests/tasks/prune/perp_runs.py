@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import random
-import shutil
 from typing import TYPE_CHECKING
 
 import torch
+from task_runs import done
 from tokenizers import Tokenizer, models, pre_tokenizers
 from transformers import (
     LlamaConfig,
@@ -16,14 +16,12 @@ from transformers import (
     PreTrainedTokenizerFast,
 )
 
-from iterun.config.compose import compose, to_plain
-from iterun.launch.local import launch, resume
 from iterun.models.lm import quiet_loading
-from iterun.store.checkpoint import available, delete
-from iterun.store.reader import RunView
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from iterun.store.reader import RunView
 
 WORDS = [f"w{i}" for i in range(60)]
 TINY = [
@@ -49,7 +47,6 @@ MODES = {
     "none": ["task.mode=none"],
     "none-wanda-stream": ["task.mode=none", "task.criterion=wanda", "task.stream=true"],
 }
-EVERY_CHECKPOINT = ["checkpoint.share=null", "checkpoint.last=null"]
 
 
 def tokenizer() -> PreTrainedTokenizerFast:
@@ -102,17 +99,4 @@ def text(path: Path) -> Path:
 
 
 def run(directory: Path, model: Path, data: Path, *overrides: str) -> RunView:
-    line = [*TINY, f"model={model}", f"data={data}", *overrides]
-    place = {"directory": directory, "outputs": directory.parent}
-    launch(to_plain(compose(line)), argv=[], listener=lambda event: None, **place)
-    return RunView(directory)
-
-
-def go_on_from(view: RunView, i: int, directory: Path) -> RunView:
-    """A copy of a run as if it had been killed after checkpoint i, resumed to its end."""
-    shutil.copytree(view.directory, directory)
-    for k in available(directory):
-        if k > i:
-            delete(directory, k)
-    resume(directory, [], lambda mode: lambda event: None)
-    return RunView(directory)
+    return done(directory, [*TINY, f"model={model}", f"data={data}", *overrides])

@@ -12,6 +12,7 @@ import pytest
 import torch
 from loraprune_runs import TINY
 from safetensors.torch import load_file
+from task_runs import EVERY_CHECKPOINT, go_on_from
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from iterun.errors import ConfigError
@@ -31,7 +32,7 @@ def done(shelf, tmp_path_factory):
     def run(model: str):
         if model not in made:
             files = shelf / model, shelf / "text.txt"
-            line = perp_runs.EVERY_CHECKPOINT
+            line = EVERY_CHECKPOINT
             made[model] = loraprune_runs.run(folder / model, *files, *line)
         return made[model]
 
@@ -174,7 +175,7 @@ def test_resumed_equals_uninterrupted_from_every_checkpoint(model, done, tmp_pat
     lines = [(line.i, line.metrics, line.labels) for line in whole.iterations()]
 
     for i in (0, 2, 4):
-        resumed = perp_runs.go_on_from(whole, i, tmp_path / str(i))
+        resumed = go_on_from(whole, i, tmp_path / str(i))
 
         assert [(x.i, x.metrics, x.labels) for x in resumed.iterations()] == lines
         assert resumed.summary.result == whole.summary.result
@@ -185,9 +186,9 @@ def test_resumed_equals_uninterrupted_from_every_checkpoint(model, done, tmp_pat
 
 def test_dropout_and_parts_of_a_batch_resume_too(small, tmp_path):
     settings = ["task.lora_dropout=0.2", "task.accumulate=2", "task.metric=grad", "task.power=2"]
-    whole = small(*settings, *perp_runs.EVERY_CHECKPOINT)
+    whole = small(*settings, *EVERY_CHECKPOINT)
 
-    resumed = perp_runs.go_on_from(whole, 2, tmp_path / "resumed")
+    resumed = go_on_from(whole, 2, tmp_path / "resumed")
 
     assert [x.metrics for x in resumed.iterations()] == [x.metrics for x in whole.iterations()]
 

@@ -10,8 +10,9 @@ from itertools import pairwise
 
 import pytest
 import torch
-from lth_runs import FEW, RESNET, TINY, compared, masks_of, n_kept, run, tensors
+from lth_runs import FEW, RESNET, TINY, masks_of, n_kept, run, tensors
 from PIL import Image
+from task_runs import go_on_from, story
 
 from iterun.config.compose import compose, to_plain
 from iterun.core.progress import CheckpointSaved
@@ -238,11 +239,9 @@ def test_the_result_and_the_artifacts_are_of_the_last_level(done):
 
 @pytest.mark.parametrize("k", [1, *(pytest.param(k, marks=pytest.mark.slow) for k in (0, 2))])
 def test_resumed_after_any_level_equals_uninterrupted(done, k, tmp_path):
-    import perp_runs
+    again = go_on_from(done, k, tmp_path / "run")
 
-    again = perp_runs.go_on_from(done, k, tmp_path / "run")
-
-    assert compared(again) == compared(done)
+    assert story(again) == story(done)
     assert_same_files(again, done)
 
 
@@ -279,7 +278,7 @@ def check_interrupted(n: int, tmp_path, line: list[str], whole: RunView) -> None
 
     parts = RunView(tmp_path / "parts")
     assert parts.status.state == "completed"
-    assert compared(parts) == compared(whole)
+    assert story(parts) == story(whole)
     assert_same_files(parts, whole)
 
 

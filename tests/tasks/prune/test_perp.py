@@ -13,6 +13,7 @@ import pytest
 import torch
 from perp_runs import ALL_SMALL, MODES
 from safetensors.torch import load_file
+from task_runs import go_on_from, story
 from transformers import AutoModelForCausalLM
 
 from iterun.models.lm import quiet_loading
@@ -48,10 +49,6 @@ def loaded(folder: Path | str) -> torch.nn.Module:
 
 def weights(view: RunView) -> dict[str, torch.Tensor]:
     return loaded(artifact(view, "model")).state_dict()
-
-
-def story(view: RunView) -> list[tuple[int, dict[str, float], dict[str, str]]]:
-    return [(line.i, line.metrics, line.labels) for line in view.iterations()]
 
 
 @pytest.mark.parametrize("mode", sorted_out([name for name in MODES if name != "plain"], FAST))
@@ -116,10 +113,11 @@ def test_patterns_prune_half_of_every_group(criterion, pattern, perp):
 def test_model_folders_have_the_logged_perplexity_in_a_fresh_process(whole, shelf):
     views = [whole(mode) for mode in FAST]
     script = (
-        "import sys; sys.path.insert(0, sys.argv[1]); from test_perp import measured;"
-        "print([measured(folder, sys.argv[2]) for folder in sys.argv[3:]])"
+        "import sys; sys.path[:0] = sys.argv[1:3]; from test_perp import measured;"
+        "print([measured(folder, sys.argv[3]) for folder in sys.argv[4:]])"
     )
-    arguments = [Path(__file__).parent, shelf / "text.txt", *(artifact(v, "model") for v in views)]
+    places = Path(__file__).parents[:2]  # of this module, and of what all systems' tests share
+    arguments = [*places, shelf / "text.txt", *(artifact(v, "model") for v in views)]
 
     done = subprocess.run(
         [sys.executable, "-c", script, *map(str, arguments)],
@@ -175,7 +173,7 @@ def test_resumed_at_any_iteration_it_is_bit_for_bit_the_same(mode, whole, tmp_pa
 
     assert numbers == [line.i for line in view.iterations()]
     for i in numbers[:-1]:
-        again = perp_runs.go_on_from(view, i, tmp_path / f"from-{i}")
+        again = go_on_from(view, i, tmp_path / f"from-{i}")
         assert story(again) == story(view)
         assert again.summary.result == view.summary.result
         assert_equal(weights(again), weights(view))

@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-import shutil
 from typing import TYPE_CHECKING
 
 import torch
-
-from iterun.config.compose import compose, to_plain
-from iterun.launch.local import launch, resume
-from iterun.store.checkpoint import available, delete
-from iterun.store.reader import RunView
+from task_runs import done
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from iterun.store.reader import RunView
 
 TINY = [
     "task=sample/dds", "backend=cpu", "backend.threads=1", "task.steps=4", "task.images=3",
     "task.dps_steps=3", "task.tv_weight=0.01", "task.save_every=2",
 ]  # fmt: skip
 DIGITS = ["model.train_steps=20", "model.classifier_steps=20"]
-EVERY_CHECKPOINT = ["checkpoint.share=null", "checkpoint.last=null"]
 
 
 def unet(folder: Path, channels: int = 1, size: int = 16) -> Path:
@@ -50,29 +46,4 @@ def phantoms(folder: Path) -> list[str]:
 
 
 def run(directory: Path, *overrides: str) -> RunView:
-    config = to_plain(compose([*TINY, *overrides]))
-    launch(
-        config, directory=directory, outputs=directory.parent, argv=[], listener=lambda event: None
-    )
-    return RunView(directory)
-
-
-def resumed(view: RunView, after: int, directory: Path) -> RunView:
-    """A copy of a run that goes on from iteration `after`, as if it had been killed there."""
-    shutil.copytree(view.directory, directory)
-    for checkpoint in available(directory):
-        if checkpoint > after:
-            delete(directory, checkpoint)
-    resume(directory, [], lambda mode: lambda event: None)
-    return RunView(directory)
-
-
-def story(view: RunView) -> list[tuple[int, dict[str, float], dict[str, str]]]:
-    return [(line.i, line.metrics, line.labels) for line in view.iterations()]
-
-
-def artifacts(view: RunView) -> dict[str, bytes]:
-    """What the run delivers; what a resume set aside is left out."""
-    folder = view.directory / "artifacts"
-    names = {str(path.relative_to(folder)) for path in folder.rglob("*.*") if path.is_file()}
-    return {name: (folder / name).read_bytes() for name in names if not name.startswith(".")}
+    return done(directory, [*TINY, *overrides])

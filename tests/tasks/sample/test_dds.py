@@ -5,9 +5,10 @@ from __future__ import annotations
 import dds_runs
 import pytest
 import torch
-from dds_runs import DIGITS, EVERY_CHECKPOINT, artifacts, phantoms, run, story
+from dds_runs import DIGITS, phantoms, run
 from PIL import Image
 from scipy.sparse.linalg import LinearOperator, cg
+from task_runs import EVERY_CHECKPOINT, artifacts, go_on_from, story
 
 from iterun.data.phantoms import ellipses
 from iterun.errors import ConfigError
@@ -17,6 +18,7 @@ from iterun.ops import kspace, operators, restoration
 from iterun.ops.diffusion import alphas_bar, ddim_step
 from iterun.ops.quality import psnr
 from iterun.ops.restoration import Measured, Prior
+from iterun.store.reader import RunView
 
 RUNS = {
     "digits": DIGITS,
@@ -32,14 +34,6 @@ FAST = ["digits", "mri"]
 def sorted_out(names):
     """Parameters, all but the fast ones marked slow."""
     return [pytest.param(n, marks=() if n in FAST else pytest.mark.slow) for n in names]
-
-
-@pytest.fixture(scope="module", autouse=True)
-def cache(tmp_path_factory):
-    """Models of these tests are none of the user's."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("ITERUN_CACHE", str(tmp_path_factory.mktemp("cache")))
-        yield
 
 
 @pytest.fixture(scope="module")
@@ -185,7 +179,7 @@ def test_resumed_equals_uninterrupted(name, whole, tmp_path):
     view = whole(name)
 
     for after in (0, 3):
-        again = dds_runs.resumed(view, after, tmp_path / str(after))
+        again = go_on_from(view, after, tmp_path / str(after))
 
         assert story(again) == story(view)
         assert artifacts(again) == artifacts(view)
@@ -197,7 +191,7 @@ def test_a_fork_in_mid_sampling_ends_as_its_parent_and_may_part_from_it(whole, t
 
     for words in ([], ["task.cg_iters=1"]):
         ready = prepare(view.directory, words, outputs=tmp_path, iteration=2, argv=[])
-        ends.append(story(dds_runs.RunView(ready.begin(lambda mode: lambda event: None).directory)))
+        ends.append(story(RunView(ready.begin(lambda mode: lambda event: None).directory)))
 
     assert ends[0] == story(view)
     assert ends[1][:3] == story(view)[:3]

@@ -6,23 +6,16 @@ import json
 
 import pytest
 import torch
-from lcm_runs import DIGITS, EVERY_CHECKPOINT, SMALL, artifacts, forked, resumed, run, story
+from lcm_runs import DIGITS, SMALL, forked, run
 from PIL import Image
 from safetensors.torch import load_file
+from task_runs import EVERY_CHECKPOINT, artifacts, go_on_from, story
 
 from iterun.errors import ConfigError
 
 TRANSPORT = ["task.problem=transport", "task.cells=20"]
 MEASURED = {"fd@1", "acc@1", "fd@2", "acc@2"}
 OF_TEACHER = {f"teacher_{name}" for name in ("fd@1", "acc@1", "fd@2", "acc@2", "fd@50", "acc@50")}
-
-
-@pytest.fixture(scope="module", autouse=True)
-def cache(tmp_path_factory):
-    """Models of these tests are none of the user's."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("ITERUN_CACHE", str(tmp_path_factory.mktemp("cache")))
-        yield
 
 
 @pytest.fixture(scope="module")
@@ -152,7 +145,7 @@ def test_grids_come_at_every_nth_iteration_and_at_the_last(whole, tmp_path):
 def test_resumed_in_the_middle_equals_uninterrupted(whole, tmp_path, mode, after):
     view = whole(mode)
 
-    again = resumed(view, after, tmp_path / "again")
+    again = go_on_from(view, after, tmp_path / "again")
 
     assert story(again) == story(view)
     assert artifacts(again) == artifacts(view)
@@ -199,7 +192,7 @@ def test_transport_needs_no_model_and_stops_when_it_stands_still(tmp_path, monke
 def test_transport_resumed_equals_uninterrupted(whole, tmp_path):
     view = whole("transport")
 
-    again = resumed(view, 3, tmp_path / "again")
+    again = go_on_from(view, 3, tmp_path / "again")
 
     assert story(again) == story(view)
     assert artifacts(again) == artifacts(view)

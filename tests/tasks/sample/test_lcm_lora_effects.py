@@ -9,7 +9,8 @@ from __future__ import annotations
 import statistics
 
 import pytest
-from lcm_runs import run, story
+from lcm_runs import run
+from task_runs import story
 
 pytestmark = [pytest.mark.slow, pytest.mark.long, pytest.mark.timeout(1800)]
 SEEDS = (0, 1, 2)

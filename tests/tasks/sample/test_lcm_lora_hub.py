@@ -6,9 +6,10 @@ import dds_runs
 import lcm_runs
 import pytest
 import torch
-from lcm_runs import EVERY_CHECKPOINT, artifacts, forked, resumed, run, story
+from lcm_runs import forked, run
 from PIL import Image
 from safetensors.torch import load_file
+from task_runs import EVERY_CHECKPOINT, artifacts, go_on_from, story
 from tiny_pipeline import tiny_pipeline
 
 from iterun.errors import ConfigError
@@ -68,7 +69,7 @@ def test_its_adapter_is_one_that_diffusers_loads(distilled, pipeline):
 
 
 def test_resumed_in_mid_distillation_equals_uninterrupted(distilled, tmp_path):
-    again = resumed(distilled, 1, tmp_path / "again")
+    again = go_on_from(distilled, 1, tmp_path / "again")
 
     assert story(again) == story(distilled)
     assert artifacts(again) == artifacts(distilled)
@@ -79,7 +80,7 @@ def test_sampling_resumed_and_forked_in_the_middle_equals_uninterrupted(
 ):
     view = run(tmp_path / "whole", *sampling(pipeline, distilled), *EVERY_CHECKPOINT)
 
-    again = resumed(view, 2, tmp_path / "again")
+    again = go_on_from(view, 2, tmp_path / "again")
 
     assert [metrics["nfe"] for _, metrics, _ in story(view)] == [1, 2, 3]
     assert story(again) == story(view) == story(forked(view, 1, tmp_path))
