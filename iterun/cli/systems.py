@@ -12,7 +12,7 @@ from iterun.cli.figures import setting
 from iterun.cli.formats import json_text
 from iterun.cli.tables import Column, facts, table
 from iterun.cli.text import clean, clip, pad, width, wrap
-from iterun.config.menu import choices, families, kinds_of, read_choice, task_files
+from iterun.config.menu import choices, families, kinds_of, read_choice, serving, task_files
 from iterun.errors import ConfigError, nearest
 
 if TYPE_CHECKING:
@@ -141,12 +141,9 @@ def _choice(group: str, preset: str | None) -> str:
     known = choices(group)
     if preset not in known:
         return preset or ""
-    kinds = set(kinds_of(read_choice(group, preset)))
-    others = [
-        name
-        for name in known
-        if name != preset and (not kinds or kinds & set(kinds_of(read_choice(group, name))))
-    ]
+    kinds = kinds_of(read_choice(group, preset))
+    fitting = {name for kind in kinds for name in serving(kind, group=group)} if kinds else known
+    others = sorted({*fitting} - {preset})
     return f"{preset}; also {group}={', '.join(others)}" if others else preset
 
 

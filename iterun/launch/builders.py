@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 #: settings of models and texts that may name a file or a folder
 _PATHS = frozenset({"path", "folder", "dev", "test"})
-#: what a node says of itself
-_SAID_OF_IT = frozenset({"_target_", "kind"})
+#: roles of data sets, whose nodes say of what `kind` they are
+_DATA = frozenset({"data", "eval_data"})
 FILE = "file:"  # a task's parameter that names a file
 
 
@@ -61,9 +61,10 @@ def built(config: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
     }
 
 
-def settings_of(node: Mapping[str, Any]) -> dict[str, Any]:
+def settings_of(node: Mapping[str, Any], role: str) -> dict[str, Any]:
     """What a builder is called with."""
-    return {key: value for key, value in node.items() if key not in _SAID_OF_IT}
+    said_of_it = {"_target_", "kind"} if role in _DATA else {"_target_"}
+    return {key: value for key, value in node.items() if key not in said_of_it}
 
 
 def is_model(node: Mapping[str, Any]) -> bool:
@@ -93,7 +94,7 @@ def _builder(
     role: str, node: Mapping[str, Any], place: Placement, kept: Kept | None
 ) -> Callable[..., Any]:
     target = locate_builder(node["_target_"], role)
-    settings = settings_of(node)
+    settings = settings_of(node, role)
     if not is_model(node):
         return lambda: target(**settings)
 

@@ -162,7 +162,7 @@ def _of_builder(role: str, node: Mapping[str, Any]) -> Iterator[ConfigError]:
         return
     takes = takes[2:] if is_model(node) else takes  # form and place come from the run
     known = [it.name for it in takes if it.kind in (it.KEYWORD_ONLY, it.POSITIONAL_OR_KEYWORD)]
-    for key in settings_of(node):
+    for key in settings_of(node, role):
         if key not in known:
             near = nearest(key, known)
             yield ConfigError(

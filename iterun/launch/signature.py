@@ -63,7 +63,7 @@ def of_fork(own: str, parent: str, iteration: int) -> str:
 
 
 def _part(role: str, node: Mapping[str, Any], kept: Kept | None) -> dict[str, Any]:
-    settings = settings_of(node)
+    settings = settings_of(node, role)
     locate_builder(node["_target_"], role)
     module = sys.modules[node["_target_"].rpartition(".")[0]]
     fingerprint = getattr(module, "fingerprint", None)
