@@ -58,6 +58,12 @@ class DivergedError(IterunError):
     exit_status = 3
 
 
+class ServerError(IterunError):
+    """A model server that failed too often; the last checkpoint stands, and a resume goes on."""
+
+    exit_status = 3
+
+
 def nearest(name: str, known: Iterable[str], *, n: int = 3) -> list[str]:
     """The names of `known` most like `name`, best first; at most `n`, possibly none."""
     return get_close_matches(name, list(known), n=n, cutoff=0.5)

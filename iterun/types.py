@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -244,3 +244,109 @@ class WordConditioned(Protocol):
         Raises:
             ConfigError: it cannot be had, or is made for another model.
         """
+
+
+@dataclass(frozen=True, kw_only=True)
+class Message:
+    """One turn of a conversation."""
+
+    role: Literal["system", "user", "assistant"]
+    content: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """What a chat model is asked: a conversation so far, and how its next turn is to be drawn."""
+
+    messages: tuple[Message, ...]
+    max_tokens: int = 256
+    temperature: float = 0.0  #: 0: the likeliest token each time
+    top_p: float = 1.0  #: in (0, 1]: the smallest set of tokens with this much probability
+    stop: tuple[str, ...] = ()  #: the reply ends before any of these
+    seed: int | None = None  #: of this request's own generator; sample j of n has one of its own
+    n: int = 1  #: samples wanted
+    #: a reply made of pieces, each one of a few strings; a fixed piece is the only one of its kind
+    choices: tuple[tuple[str, ...], ...] | None = None
+    json_schema: Mapping[str, Any] | None = None  #: the reply is JSON of this schema
+    prefix: str = ""  #: the reply begins with it; it is part of the text given back
+    payload: object = None  #: the problem in structured form; programs alone may read it
+    tag: Mapping[str, str | int] = field(default_factory=dict)  #: agent, instance, round
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reply:
+    """What came back; one that could not be had has `finish` "error" and says why."""
+
+    texts: tuple[str, ...]
+    finish: tuple[Literal["stop", "length", "error"], ...]  #: by sample
+    prompt_tokens: int = 0
+    completion_tokens: int = 0  #: of all samples
+    cached: bool = False
+    retries: int = 0
+    constrained: bool = False  #: `choices` or a schema held the model, not the prompt alone
+    seconds: float = 0.0
+    error: str = ""
+
+    @property
+    def text(self) -> str:
+        """The first sample."""
+        return self.texts[0]
+
+
+@dataclass(kw_only=True)
+class Usage:
+    """What a chat model has done so far."""
+
+    calls: int = 0  #: requests that were computed or sent, retries not counted
+    calls_cached: int = 0  #: requests answered from the cache
+    retries: int = 0
+    errors: int = 0  #: requests that got no reply
+    cut: int = 0  #: samples that ended at `max_tokens`
+    tokens_prompt: int = 0  #: computed or paid for; of cached replies none
+    tokens_completion: int = 0
+    tokens_logical: int = 0  #: both kinds, cached replies included
+    seconds: float = 0.0
+
+
+@runtime_checkable
+class ChatModel(Protocol):
+    """Answers conversations: a language model here or on a server, a script, or a program."""
+
+    name: str
+    kind: Literal["llm", "scripted", "program"]
+
+    def generate(self, requests: Sequence[Request]) -> list[Reply]:
+        """A reply to each, in order; batches or concurrent calls inside.
+
+        A request that got none after all retries has a reply whose `finish` is "error".
+
+        Raises:
+            ConfigError: the model can't be used as it is set: a key refused, an unknown name.
+        """
+
+    def score(self, request: Request, continuations: Sequence[str]) -> list[float]:
+        """Sums of the log-probabilities of each continuation's tokens, nats.
+
+        Raises:
+            ConfigError: this model can't tell.
+        """
+
+    def usage(self) -> Usage:
+        """All that was done so far, in this attempt and those before it."""
+
+    def state(self) -> dict[str, Any]:
+        """The counts, for a checkpoint; the runner asks for it, a procedure need not."""
+
+    def restore(self, state: Mapping[str, Any]) -> None: ...
+
+    def close(self) -> None: ...
+
+
+Proposer = Callable[[Request, int], str]  # (request, seed of the sample) -> the reply's text
+
+
+@runtime_checkable
+class Programmed(Protocol):
+    """A chat model that is a program: the system that uses it says what it answers."""
+
+    def answer_with(self, proposer: Proposer) -> None: ...

@@ -8,7 +8,7 @@ import traceback
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from iterun.errors import DiskError, DivergedError, IterunError
+from iterun.errors import DiskError, DivergedError, IterunError, ServerError
 
 if TYPE_CHECKING:
     from iterun.store.schema import Summary
@@ -56,7 +56,8 @@ def failed(error: BaseException) -> Ending:
         text = "".join(traceback.format_exception_only(error)).strip()
     if isinstance(error, DivergedError):
         return Ending("diverged", type(error).__name__, error.exit_status, text, error)
-    return Ending("failed", type(error).__name__, 1, text, error)
+    status = error.exit_status if isinstance(error, ServerError) else 1
+    return Ending("failed", type(error).__name__, status, text, error)
 
 
 def write(ending: Ending, summary: Summary, writer: RunWriter) -> Ending:

@@ -114,6 +114,11 @@ class Run:
         """What `judge=` names."""
         return self.handed.other("judge")
 
+    @property
+    def sandbox(self) -> Any:
+        """Where code that a model wrote is run, as `sandbox.*` says: `judges.sandbox.Sandbox`."""
+        return self.handed.other("sandbox")
+
     def schedule(self, n_steps: int) -> Any:
         """What `schedule=` names: a multiplier of task.lr by the step 0 ... n_steps - 1."""
         return self.handed.other("schedule", n_steps)
@@ -127,6 +132,10 @@ class Run:
     def numpy(self, name: str, *key: object) -> np.random.Generator:
         """A numpy generator; as `generator`."""
         return self.generators.numpy(name, *key)
+
+    def seed_of(self, name: str, *key: object) -> int:
+        """A seed for what draws by itself, as a chat model does; a pure function of the three."""
+        return self.generators.seed_of(name, *key)
 
     # Time: progress and signals.
 

@@ -71,6 +71,10 @@ class Generators:
                 generator.bit_generator.state = self._waiting_numpy.pop(name)
         return generator
 
+    def seed_of(self, name: str, *key: object) -> int:
+        """A seed from 0 to 2**63 - 1 for what draws by itself: a chat model, another process."""
+        return int.from_bytes(_digest(self.seed, name, key)[:8], "little") >> 1
+
     def state(self) -> dict[str, Any]:
         """The kept ones' states: {"torch": [(name, device, bytes)], "numpy": [(name, dict)]}."""
         in_torch = {place: g.get_state() for place, g in self._torch.items()} | self._waiting_torch

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import pytest
 from core_procedures import Count, attempt
 
-from iterun.errors import DivergedError
+from iterun.errors import DivergedError, ServerError
 from iterun.store.reader import RunView
 
 
@@ -65,9 +65,23 @@ def test_a_baseline_can_diverge_too(tmp_path):
 def test_a_procedure_can_say_that_it_diverged(tmp_path):
     class Silent(Count):
         def step(self, i):
-            raise DivergedError("the server failed 20 times", hint="check it")
+            raise DivergedError("the loss is no number", hint="check it")
 
     outcome = attempt(Silent(), tmp_path / "run")
 
     assert (outcome.state, outcome.exit_status) == ("diverged", 3)
-    assert outcome.error == "the server failed 20 times\ncheck it"
+    assert outcome.error == "the loss is no number\ncheck it"
+
+
+def test_a_run_whose_server_failed_can_be_resumed(tmp_path):
+    class Cut(Count):
+        def step(self, i):
+            if i == 2 and not (tmp_path / "mended").exists():
+                raise ServerError("the server failed 20 times", hint="start it")
+            return super().step(i)
+
+    outcome = attempt(Cut(), tmp_path / "run")
+    (tmp_path / "mended").touch()
+
+    assert (outcome.state, outcome.exit_status, outcome.iterations) == ("failed", 3, 1)
+    assert attempt(Cut(), tmp_path / "run", resume_from=1).state == "completed"
