@@ -127,6 +127,19 @@ class RunView:
         found = trees.walk(self.directory / paths.ARTIFACTS, hidden=False)
         return sorted(Path(entry.path) for entry in found if trees.is_file(entry))
 
+    def appended(self, name: str) -> list[dict[str, Any]]:
+        """The rows of an artifact that grows by lines, as transcript.jsonl; a torn end is left out.
+
+        Raises:
+            StoreError: there is none, or it can't be read.
+        """
+        artifact = f"{paths.ARTIFACTS}/{name}"
+        if (self.directory / paths.ARTIFACTS).is_symlink():
+            raise self.unreadable(artifact, "behind a link, which is not followed")
+        with open(self._open(artifact, LARGEST_LOG)[0], "rb") as file:
+            found = lines.read_lines(file, self.directory / artifact)
+            return [line.value for line in found if isinstance(line.value, dict)]
+
     def log(self, most: int = LARGEST_FILE) -> str:
         """log.txt, its last `most` bytes; empty if nothing was logged."""
         try:

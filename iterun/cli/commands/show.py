@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from iterun.cli.commands.options import AsJson, Outputs
+from iterun.errors import ConfigError
 
 
 def command(
@@ -21,6 +22,13 @@ def command(
     whole: Annotated[
         bool, typer.Option("--all", "-a", help="every iteration and artifact")
     ] = False,
+    transcript: Annotated[
+        str | None,
+        typer.Option("--transcript", metavar="ID", help="the conversation about one instance"),
+    ] = None,
+    open_failures: Annotated[
+        bool, typer.Option("--open-failures", help="the instances that no answer solved, by arm")
+    ] = False,
     as_json: AsJson = False,
     outputs: Outputs = None,
 ) -> None:
@@ -32,7 +40,16 @@ def command(
       iterun show @-1
       iterun show k3fa@7
       iterun show task=prune/perp
+      iterun show @-1 --open-failures
+      iterun show @-1 --transcript graph-3
     """
+    if transcript is not None and open_failures:
+        raise ConfigError("--transcript and --open-failures exclude one another", hint="")
+    if transcript is not None or open_failures:
+        from iterun.cli import transcript as conversations
+
+        conversations.show(run, transcript, outputs=outputs, as_json=as_json)
+        return
     from iterun.cli import show as page
 
     page.show(run, outputs=outputs, whole=whole, as_json=as_json)
