@@ -234,13 +234,14 @@ def _cut(curve: Curve, last: int | None) -> Curve:
 
 
 def _labels(settings: Sequence[Setting]) -> list[str]:
-    """What tells the settings apart, with the system where there are several."""
+    """What tells the settings apart, with the system where there are several, or a program."""
     several = len({setting.system for setting in settings}) > 1
     return [
-        f"{setting.system} {setting.label}" if several and setting.label != setting.system
+        f"{setting.system} {setting.label}"
+        if (several or setting.system != setting.rows[0].system) and setting.label != setting.system
         else setting.label
         for setting in settings
-    ]  # fmt: skip
+    ]
 
 
 def _line(metric: str, x: str, drawn: _Drawn, read: Mapping[Path, Curve], most: int | None) -> Line:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from iterun.analysis.settings import paper_of
 from iterun.store.rows import MISSING
 
 if TYPE_CHECKING:
@@ -60,6 +61,7 @@ def _read(system: str) -> list[dict[str, Any]]:
     """The verified figures with a value."""
     import yaml
 
+    system = paper_of(system)
     path = _FOLDER / f"{system.partition('/')[0]}.yaml"
     if not path.is_file() or path.parent != _FOLDER:
         return []

@@ -22,6 +22,7 @@ _COLUMNS = ("model", "data")  #: of these, what a setting is chosen by
 _ROLES = ("model", "data", "eval_data", "judge", "schedule")
 _MOST_READ = 200  #: configs
 _SHORT = 8  #: characters of a signature
+_BY_PROGRAM = " by a program, no language model"
 
 
 @dataclass(kw_only=True)
@@ -29,7 +30,7 @@ class Setting:
     """The runs of one signature: one setting with several seeds."""
 
     signature: str
-    system: str
+    system: str  #: as `ranked_under` has it
     rows: list[Row]  #: in the order in which they came
     differing: dict[str, Any] = field(default_factory=dict)  #: its values where settings differ
 
@@ -44,6 +45,17 @@ class Setting:
         return self.rows[0].parameters
 
 
+def ranked_under(row: Row) -> str:
+    """The system, apart where a program stood in for a language model: the two are no rivals."""
+    system = str(row.system)
+    return system + _BY_PROGRAM if row.parameters.get("model_kind") == "program" else system
+
+
+def paper_of(ranked: str) -> str:
+    """The system of a name that `ranked_under` gave."""
+    return ranked.removesuffix(_BY_PROGRAM)
+
+
 def group(rows: Iterable[Row]) -> list[Setting]:
     """The settings of these runs, in the order of their first runs.
 
@@ -53,9 +65,10 @@ def group(rows: Iterable[Row]) -> list[Setting]:
     found: dict[tuple[str, str], Setting] = {}
     for row in rows:
         signature = row.signature
-        setting = found.get(key := (row.system, signature or f"run {row.path}"))
+        name = ranked_under(row)
+        setting = found.get(key := (name, signature or f"run {row.path}"))
         if setting is None:
-            found[key] = setting = Setting(signature=signature, system=row.system, rows=[])
+            found[key] = setting = Setting(signature=signature, system=name, rows=[])
         setting.rows.append(row)
     systems: dict[str, list[Setting]] = {}
     for setting in found.values():

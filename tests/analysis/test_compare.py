@@ -245,3 +245,12 @@ def test_the_json_holds_every_seed_s_value(row: Rows) -> None:
     assert entry["metrics"]["ppl"]["values"] == {"1": 10.0, "2": 10.0, "3": 10.0}
     assert entry["metrics"]["ppl"]["against"]["difference"] == -2.0
     assert entry["differing"] == {"mode": "b"}
+
+
+def test_a_program_is_never_ranked_with_language_models(row: Rows) -> None:
+    """Each has its block and its best; the program's says what it is."""
+    found = compare([row(2.0, signature="a", model_kind="program"), row(3.0, signature="b")])
+
+    assert found.systems == ["prune/perp by a program, no language model", "prune/perp"]
+    assert found.best == [False, False]
+    assert [len(found.of(system)) for system in found.systems] == [1, 1]
