@@ -51,6 +51,12 @@ class Handed:
         key = ":".join([role, *map(repr, arguments)])
         return self._built_as(key, self._builder(role, role), *arguments)
 
+    def close(self) -> None:
+        """Let go what holds connections or memory; nothing is asked for any more."""
+        for thing in self._built.values():
+            if callable(close := getattr(thing, "close", None)):
+                close()
+
     def state(self) -> dict[str, Any]:
         """The states of all that has one."""
         kept = {key: thing.state() for key, thing in self._built.items() if _has_state(thing)}

@@ -50,7 +50,8 @@ def run(job: Job) -> Outcome:
     raise_all([*stop.check(), *keep.check(), *job.procedure.check()])
     with Signals(job.clock) as signals:
         engine = Engine(job, stop, keep, signals)
-        with contextlib.closing(engine.writer), logged_to(engine.writer.log):
+        handed = contextlib.closing(engine.handle.handed)
+        with contextlib.closing(engine.writer), logged_to(engine.writer.log), handed:
             outcome = engine.run()
     job.listener(RunEnded(outcome))
     return outcome

@@ -27,6 +27,8 @@ _WHERE = frozenset(
     {"name", "kinds", "id", "revision", "folder", "path", "package", "asset", "dev", "test"}
 )
 _NO_NUMBERS = frozenset({"about", "objective"})
+#: what a run may do otherwise and still be the same setting
+_NO_PART = frozenset({"sandbox"})
 
 
 def signature(config: Mapping[str, Any], place: Placement, kept: Kept | None = None) -> str:
@@ -43,7 +45,8 @@ def signature(config: Mapping[str, Any], place: Placement, kept: Kept | None = N
     task = {key: _by_content(v) for key, v in config["task"].items() if key not in _NO_NUMBERS}
     parts = {"task": task, "dtype": place.dtype}
     for role, node in built(config).items():
-        parts[role] = _part(role, node, kept)
+        if role not in _NO_PART:
+            parts[role] = _part(role, node, kept)
     text = json.dumps(parts, sort_keys=True, separators=(",", ":"), default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:LENGTH]
 
@@ -72,7 +75,8 @@ def _part(role: str, node: Mapping[str, Any], kept: Kept | None) -> dict[str, An
         found = kept.fingerprint(node, fingerprint) if kept else fingerprint(settings)
     if found is None:
         return {"_target_": node["_target_"]} | settings
-    rest = {key: value for key, value in settings.items() if key not in _WHERE}
+    left_out = _WHERE | getattr(module, "NO_NUMBERS", frozenset())  # settings that decide no number
+    rest = {key: value for key, value in settings.items() if key not in left_out}
     return {"_target_": node["_target_"], "fingerprint": found} | rest
 
 

@@ -27,6 +27,7 @@ class Keeper(Protocol):
     def tokens(self, n: int) -> None: ...
     def calls(self, n: int = 1) -> None: ...
     def cost(self, **numbers: float) -> None: ...
+    def tick(self) -> None: ...
     def warn(self, text: str) -> None: ...
     def resolve(self, **values: Any) -> None: ...
 
@@ -62,7 +63,10 @@ class Desk:
         self.model = model
         self._run = run
         self._before: Usage | None = None  # of the iteration that goes on
+        self._paid = 0.0  # before it
         self._open: list[Exchange] = []
+        if hasattr(model, "while_waiting"):  # a server's: signals are heard while it thinks
+            model.while_waiting = run.tick
         run.resolve(model_kind=model.kind)
         if model.kind == "program":
             run.warn(f"model={model.name}: {NO_LANGUAGE_MODEL}; it says nothing about any")
@@ -80,7 +84,7 @@ class Desk:
             ServerError: its server failed too often.
         """
         if self._before is None:
-            self._before = replace(self.model.usage())
+            self._before, self._paid = replace(self.model.usage()), self._price() or 0.0
         replies = self.model.generate(requests) if requests else []
         found = [_exchange(*pair) for pair in zip(requests, replies, strict=True)]
         self._open += found
@@ -98,6 +102,8 @@ class Desk:
         self._run.tokens(spent.tokens_prompt + spent.tokens_completion)
         self._run.calls(spent.calls)
         self._run.cost(seconds_model=spent.seconds)
+        if (price := self._price()) is not None:
+            self._run.cost(price=price - self._paid)
         return {
             "calls_cached": spent.calls_cached,
             "retries": spent.retries,
@@ -107,6 +113,11 @@ class Desk:
             "tokens_completion": spent.tokens_completion,
             "tokens_logical": spent.tokens_logical,
         }
+
+    def _price(self) -> float | None:
+        """Of all that was paid for so far, where model.price_in and price_out say it."""
+        paid = getattr(self.model, "paid", None)
+        return paid() if callable(paid) else None
 
     def _row(self, exchange: Exchange) -> dict[str, Any]:
         request, reply = exchange.request, exchange.reply
