@@ -106,8 +106,10 @@ class DirectSearchPath(SearchPathPlugin):
 
 
 def register() -> None:
-    """Tell Hydra of both; again has no effect."""
+    """Tell Hydra of our sources; again has no effect."""
+    from iterun.config.chosen import ChosenSearchPath, ChosenSource
+
     plugins = Plugins.instance()
-    for plugin in (DirectSource, DirectSearchPath):
+    for plugin in (DirectSource, DirectSearchPath, ChosenSource, ChosenSearchPath):
         if f"{plugin.__module__}.{plugin.__name__}" not in plugins.class_name_to_class:
             plugins.register(plugin)

@@ -32,7 +32,8 @@ def snapshot(settings: Mapping[str, Any]) -> Path:
 
     Args:
         settings: of `conf/model/*.yaml`: `name`, and one of `asset` (in the package), `package`
-            (one that carries a GGUF file; else `id`), `folder` (or a GGUF file), `id` on the hub.
+            (one that carries a GGUF file; else `id`), `folder` (or a GGUF file), `gguf_file`, `id`
+            on the hub.
 
     Raises:
         ConfigError: there is no such model, it is not whole, or it holds no safetensors.
@@ -70,6 +71,12 @@ def source(settings: Mapping[str, Any]) -> tuple[str, str]:
     """Which of the sources holds here: ("folder" | "gguf" | "id", where)."""
     if asset := settings.get("asset"):
         return "folder", str(ASSETS / asset)
+    if file := settings.get("gguf_file"):
+        if not Path(file).expanduser().is_file():
+            raise ConfigError(
+                f"model.gguf_file={file}: there is no such file", hint="name one that is here"
+            )
+        return "gguf", str(Path(file).expanduser())
     if folder := settings.get("folder"):
         path = Path(folder).expanduser()
         return ("gguf" if path.suffix == ".gguf" and path.is_file() else "folder"), str(path)
@@ -90,6 +97,12 @@ def packaged_gguf(package: str) -> Path | None:
         if files := sorted(Path(place).glob("*.gguf")):
             return files[0]
     return None
+
+
+def at_hand(settings: Mapping[str, Any]) -> bool:
+    """Whether the model is here: no network is needed, whether or not there is one."""
+    kind, value = source(settings)
+    return kind != "id" or value in {id for id, _ in _fetched_before()}
 
 
 def available_offline() -> list[tuple[str, str]]:

@@ -67,7 +67,7 @@ def test_a_hub_id_is_a_model() -> None:
     model = plain("model=facebook/opt-125m", "model.revision=main")["model"]
 
     assert (model["name"], model["id"]) == ("facebook/opt-125m", "facebook/opt-125m")
-    assert (model["kinds"], model["revision"]) == (["lm"], "main")
+    assert (model["kinds"], model["revision"]) == (["lm", "chat"], "main")
 
 
 @pytest.mark.parametrize("form", ["./own", "{here}/own", "sub/own"])
