@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 ADAPTER = "default"
+DISTILLED = "name the adapter.safetensors of a run of task=sample/lcm_lora"
 A, B = ".lora_A.weight", ".lora_B.weight"
 
 
@@ -80,6 +81,17 @@ def tensors(module: nn.Module) -> dict[str, Tensor]:
     return found
 
 
+def check(saved: Mapping[str, Tensor], setting: str) -> None:
+    """Refuse what `tensors` did not give; `setting` is as typed.
+
+    Raises:
+        ConfigError: these are no adapters.
+    """
+    names = [key.removesuffix(A) for key in saved if key.endswith(A)]
+    if not names or set(saved) != {name + end for name in names for end in (A, B)}:
+        raise ConfigError(f"{setting} holds no adapters of this kind", hint=DISTILLED)
+
+
 def load(module: nn.Module, saved: Mapping[str, Tensor], setting: str) -> None:
     """Put saved adapters on.
 
@@ -91,12 +103,8 @@ def load(module: nn.Module, saved: Mapping[str, Tensor], setting: str) -> None:
     Raises:
         ConfigError: these are no adapters, or not of this module.
     """
+    check(saved, setting)
     layers = {key.removesuffix(A): value for key, value in saved.items() if key.endswith(A)}
-    if not layers or set(saved) != {name + end for name in layers for end in (A, B)}:
-        raise ConfigError(
-            f"{setting} holds no adapters of this kind",
-            hint="name the adapter.safetensors of a run of task=sample/lcm_lora",
-        )
     known = dict(module.named_modules())
     for name, a in layers.items():
         weight = getattr(known.get(name), "weight", None)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
-from iterun.ops.pictures import PAPER, grid, write_gif
+from iterun.ops.pictures import grid, stacked, write_gif
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -39,7 +39,7 @@ class Album:
 
     def __init__(self, run: Keeper, *, every: int, gif: bool) -> None:
         self._run, self._every, self._gif = run, every, gif
-        self._pages: list[dict[str, Any]] = []  # ref of the grid, height of its first row
+        self._pages: list[dict[str, Any]] = []  # iteration, ref of the grid, its first row's height
 
     def is_due(self, i: int, last: int | None) -> bool:
         """Whether iteration i has a grid."""
@@ -54,10 +54,11 @@ class Album:
         """
         sheet = grid(pictures[:SHOWN], min(len(pictures), COLUMNS), magnify=magnified(pictures))
         ref = self._run.save_image("grid.png", sheet, at=i)
-        self._pages.append({"ref": ref, "row": pictures.shape[2] * magnified(pictures)})
+        height = pictures.shape[2] * magnified(pictures)
+        self._pages.append({"i": i, "ref": ref, "row": height})
 
     def finish(self) -> None:
-        """contact-sheet.png, a row of pictures an iteration, and animation.gif."""
+        """contact-sheet.png, a row of pictures an iteration with its number, and animation.gif."""
         import numpy as np
         from PIL import Image
 
@@ -68,9 +69,8 @@ class Album:
             with Image.open(self._run.load(page["ref"])) as picture:
                 frames.append(np.asarray(picture))
         rows = [frame[: page["row"]] for frame, page in zip(frames, self._pages, strict=True)]
-        between = np.full((1, *rows[0].shape[1:]), PAPER, np.uint8)
-        parts = [part for row in rows for part in (between, row)]
-        self._run.save_image("contact-sheet.png", np.concatenate(parts[1:]))
+        numbers = [str(page["i"]) for page in self._pages]
+        self._run.save_image("contact-sheet.png", stacked(rows, numbers))
         if self._gif:
             self._run.save_file("animation.gif", partial(write_gif, frames=frames))
 

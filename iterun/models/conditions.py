@@ -46,6 +46,24 @@ def check(
         )
 
 
+def check_guidance(model: DiffusionModel, **settings: tuple[float, float]) -> None:
+    """Refuse to guide a model that has no condition: it would be asked twice for the same.
+
+    Args:
+        model: it need not be prepared.
+        **settings: of the task, by name: the value, and the one that guides nothing.
+
+    Raises:
+        ConfigError: one of them guides.
+    """
+    for name, (value, without) in settings.items():
+        if model.n_labels == 0 and value > without:
+            raise ConfigError(
+                f"task.{name}={value:g}: model={model.name} takes no condition to be guided by",
+                hint=f"task.{name}={without:g}",
+            )
+
+
 def conditions(
     model: DiffusionModel, prompts: str | Sequence[str], labels: Sequence[int] | None, n: int
 ) -> Tensor:

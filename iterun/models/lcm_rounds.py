@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 TEACHER_STEPS = 50  # what the few steps are held against
 ROW = 10  # pictures of a row of the sheet
+ADAPTER, STUDENT = "adapter.safetensors", "student.safetensors"
 
 
 class Keeper(lcm_sampling.Keeper, Protocol):
@@ -67,7 +68,7 @@ class DistillationRounds:
             self._draw_pool()
         if self.quality is not None:
             self.levels["fd_heldout"] = self.quality.fd_heldout
-        steps = [*self.eval_steps, TEACHER_STEPS]
+        steps = [TEACHER_STEPS] if self.quality is None else self._teacher_steps()
         for n in self.run.progress(steps, "the teacher's samples"):
             began = time.perf_counter()
             x = self._teacher(n)
@@ -152,6 +153,9 @@ class DistillationRounds:
             generator=self.run.generator("evaluation", n),
         )
 
+    def _teacher_steps(self) -> list[int]:
+        return list(dict.fromkeys([*self.eval_steps, TEACHER_STEPS]))
+
     def _teacher(self, n: int) -> Tensor:
         draw = self.run.generator("evaluation", n)
         with self.distiller.untrained():
@@ -192,22 +196,21 @@ class DistillationRounds:
     # Artifacts.
 
     def _file(self) -> str:
-        lora = self.distiller.recipe.variant == "lora"
-        return "adapter.safetensors" if lora else "student.safetensors"
+        return ADAPTER if self.distiller.recipe.variant == "lora" else STUDENT
 
     def _comparison(self) -> Any:
         """A row a number of steps: the teacher's, then the student's."""
         decode = self.distiller.teacher.decode
-        rows = [decode(self._teacher(n)[:ROW]) for n in (*self.eval_steps, TEACHER_STEPS)]
-        rows += [decode(self._student(n)[:ROW]) for n in self.eval_steps]
-        return contact_sheet(rows, magnify=magnified(rows[0]))
+        rows = {f"teacher, {_steps(n)}": self._teacher(n) for n in self._teacher_steps()}
+        rows |= {f"student, {_steps(n)}": self._student(n) for n in self.eval_steps}
+        shown = [decode(x[:ROW]) for x in rows.values()]
+        return contact_sheet(shown, list(rows), magnify=magnified(shown[0]))
 
     def _curve(self) -> Any:
         """Quality against function evaluations of one sample."""
-        steps = [*self.eval_steps, TEACHER_STEPS]
         last = self.history[-1]
         series = {
-            "teacher": [(n, self.levels[f"teacher_fd@{n}"]) for n in steps],
+            "teacher": [(n, self.levels[f"teacher_fd@{n}"]) for n in self._teacher_steps()],
             "student, untrained": [(n, self.history[0][f"fd@{n}"]) for n in self.eval_steps],
             f"student, round {len(self.history) - 1}": [
                 (n, last[f"fd@{n}"]) for n in self.eval_steps
@@ -215,4 +218,8 @@ class DistillationRounds:
         }
         floor = {"held-out digits": self.levels["fd_heldout"]}
         label = "function evaluations"
-        return quality_curve(series, x=label, y="Fréchet distance", log=True, levels=floor)
+        return quality_curve(series, x=label, y="Fréchet distance", log="xy", levels=floor)
+
+
+def _steps(n: int) -> str:
+    return "1 step" if n == 1 else f"{n} steps"

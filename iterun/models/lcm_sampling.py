@@ -71,7 +71,7 @@ class AdaptedSampling:
         if not torch.isfinite(self.x).all():
             raise DivergedError(
                 f"iteration {i}: the latent is not a number any more",
-                hint="another backend.dtype=float32, or a smaller task.guidance_scale",
+                hint="backend.dtype=float32, or a smaller task.guidance_scale",
             )
         self._pictures = None
         self.run.cost(images_per_s=len(labels) / (time.perf_counter() - began))
@@ -110,19 +110,18 @@ class AdaptedSampling:
         """Sheet, animation, curve, and the samples themselves."""
         self.album.finish()
         if self.curve:
-            ends = {"without the adapter, DDIM": "fd_ddim", "same sampler": "fd_unadapted"}
-            levels = {name: self.controls[key] for name, key in ends.items() if self.controls}
-            series = {"with the adapter": self.curve}
-            self.run.save_image(
-                "curve.png",
-                quality_curve(
-                    series, x="function evaluations", y="Fréchet distance", levels=levels
-                ),
-            )
+            self.run.save_image("curve.png", self._curve())
         if self.clean is not None:
             self.run.save_tensors("samples.safetensors", {"x": self.clean, "label": self.labels})
             self._save_pictures()
         return {}
+
+    def _curve(self) -> Any:
+        """Quality by step, and that of as many steps without the adapter."""
+        ends = {"without, DDIM": "fd_ddim", "without, same sampler": "fd_unadapted"}
+        levels = {name: self.controls[key] for name, key in ends.items() if self.controls}
+        series, label = {"with the adapter": self.curve}, "function evaluations"
+        return quality_curve(series, x=label, y="Fréchet distance", log="y", levels=levels)
 
     def _decoded(self) -> Tensor:
         if self._pictures is None:
@@ -142,10 +141,11 @@ class AdaptedSampling:
         found: dict[str, float] = {"nfe": calls, "sample_std": float(self.clean.std())}
         if self.quality is None:
             return found
-        fd = self.quality.fd(self.clean)
+        fd, acc = self.quality.fd(self.clean), self.quality.acc(self.clean, self.labels)
         self.curve.append((calls, fd))
-        found |= {"fd": fd, "acc": self.quality.acc(self.clean, self.labels)}
-        if i == self.steps:
+        found |= {"fd": fd, "acc": acc}
+        if i == self.steps:  # whole: what a distillation calls so too
+            found |= {f"fd@{i}": fd, f"acc@{i}": acc}
             self.controls = self._controls(self.quality)
         return found | self.controls
 

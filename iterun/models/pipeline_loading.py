@@ -37,7 +37,7 @@ def from_pretrained(settings: Mapping[str, Any], name: str, place: Placement) ->
     dtype = getattr(torch, place.dtype)
     half = dtype is not torch.float32
     folder = folder_of(settings, half=half)
-    cls = json.loads((folder / INDEX).read_text(encoding="utf-8"))["_class_name"]
+    cls = json.loads((folder / INDEX).read_text(encoding="utf-8")).get("_class_name")
     if cls not in CLASSES:
         raise ConfigError(
             f"model={name} is a {cls}, and iterun knows {', '.join(CLASSES)}",

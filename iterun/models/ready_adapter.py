@@ -7,10 +7,15 @@ from typing import TYPE_CHECKING
 from iterun.data.hub import first_line
 from iterun.errors import ConfigError
 from iterun.models import adapters
+from iterun.models.lcm_rounds import STUDENT
 from iterun.models.pipeline_files import lora_file
 from iterun.types import WordConditioned
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    from torch import Tensor
+
     from iterun.types import DiffusionModel
 
 
@@ -22,7 +27,7 @@ def chosen(model: DiffusionModel, source: str | None) -> str:
         source: file:PATH, or OWNER/NAME on the hub; None: the one published for the model.
 
     Raises:
-        ConfigError: there is none, or no such file.
+        ConfigError: there is none, no such file, or it holds no adapter for this kind of model.
     """
     if source is None and isinstance(model, WordConditioned):
         source = model.lcm_lora
@@ -33,7 +38,9 @@ def chosen(model: DiffusionModel, source: str | None) -> str:
             "task.lora=file:RUN/artifacts/adapter.safetensors",
         )
     if source.startswith("file:") or source.count("/") != 1:
-        lora_file(source, f"task.lora={source}")
+        path = lora_file(source, f"task.lora={source}")
+        if not isinstance(model, WordConditioned):
+            _read(path, f"task.lora={source}")
     return source
 
 
@@ -50,16 +57,26 @@ def put_on(model: DiffusionModel, source: str) -> None:
     if isinstance(model, WordConditioned):
         model.load_lora(source)
         return
+    setting = f"task.lora={source}"
+    adapters.load(model.module, _read(lora_file(source, setting), setting), setting)
+
+
+def _read(path: Path, setting: str) -> dict[str, Tensor]:
+    """The adapters of a file that `adapters.tensors` were saved in."""
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
-    setting = f"task.lora={source}"
-    path = lora_file(source, setting)
     try:
-        saved = load_file(path)
+        saved: dict[str, Tensor] = load_file(path)
     except (SafetensorError, OSError) as error:
         raise ConfigError(
-            f"{setting} cannot be read: {first_line(error)}",
-            hint="name the adapter.safetensors of a run of task=sample/lcm_lora",
+            f"{setting} cannot be read: {first_line(error)}", hint=adapters.DISTILLED
         ) from error
-    adapters.load(model.module, saved, setting)
+    if path.name == STUDENT:
+        raise ConfigError(
+            f"{setting} holds all weights of a student (task.variant=full); only adapters can be "
+            "put on a model",
+            hint="distill with task.variant=lora, and name the adapter.safetensors of that run",
+        )
+    adapters.check(saved, setting)
+    return saved

@@ -67,6 +67,6 @@ class SourceIteration:
         flux = quality_curve({"scalar flux": points}, x="x, mean free paths", y="φ")
         self.run.save_image("flux.png", flux)
         errors = [(k + 1, error) for k, error in enumerate(self.errors) if error > 0]
-        curve = quality_curve({"change": errors}, x="sweeps", y="relative change", log=True)
+        curve = quality_curve({"change": errors}, x="sweeps", y="relative change", log="y")
         self.run.save_image("errors.png", curve)
         return {"flux_max": float(self.phi.max())}

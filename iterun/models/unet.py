@@ -100,7 +100,11 @@ def load(
             f"model={name} cannot be loaded from {network}: {hub.first_line(error)}",
             hint=f"fetch or save it anew, or use {OFFLINE}",
         ) from error
-    side = module.config.sample_size
+    if (side := module.config.sample_size) is None:
+        raise ConfigError(
+            f"model={name}: {network / CONFIG} has no sample_size, the pixels of a side",
+            hint=f'write it there, as in "sample_size": 32, or use {OFFLINE}',
+        )
     height, width = (side, side) if isinstance(side, int) else side
     module.eval().requires_grad_(requires_grad=False).to(place.device)
     return PixelDiffusion(
@@ -127,11 +131,11 @@ def alphas_bar(schedule: Path, setting: str) -> Tensor:
     """The share of the signal by timestep, of a scheduler's config.
 
     Raises:
-        ConfigError: it is of a network that predicts something other than the noise.
+        ConfigError: it can't be read, or is of a network that predicts something but the noise.
     """
     from diffusers import DDPMScheduler
 
-    config = json.loads(schedule.read_text(encoding="utf-8"))
+    config = _parsed(schedule, setting)
     if (kind := config.get("prediction_type", "epsilon")) != "epsilon":
         raise ConfigError(
             f"{setting} predicts {kind}, not the noise", hint=f"take another, as in {OFFLINE}"
@@ -153,7 +157,7 @@ def parts(folder: Path, setting: str) -> tuple[Path, Path]:
             f"{setting}: {folder} has no {CONFIG}, so it is no folder of a diffusion model",
             hint="name a folder that diffusers wrote with save_pretrained",
         )
-    kind = json.loads((network / CONFIG).read_text(encoding="utf-8")).get("_class_name")
+    kind = _parsed(network / CONFIG, setting).get("_class_name")
     if kind != "UNet2DModel":
         raise ConfigError(
             f"{setting}: {network} holds a {kind}, not an unconditional UNet2DModel of pixels",
@@ -168,6 +172,17 @@ def parts(folder: Path, setting: str) -> tuple[Path, Path]:
         f"{setting}: {folder} has no {SCHEDULE}, so its noise is not known",
         hint="save its scheduler there too, with save_pretrained",
     )
+
+
+def _parsed(path: Path, setting: str) -> dict[str, Any]:
+    try:
+        found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ConfigError(
+            f"{setting}: {path} cannot be read: {hub.first_line(error)}",
+            hint=f"fetch or save it anew, or use {OFFLINE}",
+        ) from error
+    return found
 
 
 def located(settings: Mapping[str, Any]) -> Path:

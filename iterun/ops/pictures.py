@@ -6,7 +6,8 @@ is made of them is 8-bit, (height, width) or (height, width, 3). No window syste
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import math
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
     Pixels = NDArray[np.uint8]
 
 PAPER = 64  # brightness of gaps: neither a digit's ground nor its ink
+BESIDE = 6  # pixels on both sides of a caption
+FEW = 8  # counts up to which each has its own mark at the axis
+CROWDED = 60  # points up to which each is marked
 STYLES = (("o", "-"), ("s", "--"), ("^", ":"), ("v", "-."), ("D", "-"), ("P", "--"))
 
 
@@ -46,13 +50,51 @@ def grid(pictures: Any, columns: int, *, magnify: int = 6, gap: int = 1) -> Pixe
     return sheet[:, :, 0] if channels == 1 else sheet
 
 
-def contact_sheet(rows: Sequence[Any], *, magnify: int = 6, gap: int = 1) -> Pixels:
-    """One row of pictures for each iteration, say; rows may be of different lengths."""
+def contact_sheet(
+    rows: Sequence[Any], captions: Sequence[str] = (), *, magnify: int = 6, gap: int = 1
+) -> Pixels:
+    """One row of pictures for each iteration, say; rows may be of different lengths.
+
+    Args:
+        rows: pictures.
+        captions: what each row is, written to its left; none: nothing is.
+        magnify: pixels a pixel.
+        gap: pixels between two pictures.
+    """
     columns = max(len(row) for row in rows)
-    grids = [grid(row, columns, magnify=magnify, gap=gap) for row in rows]
-    between = np.full((gap, *grids[0].shape[1:]), PAPER, np.uint8)
-    parts = [part for one in grids for part in (between, one)]
+    return stacked([grid(row, columns, magnify=magnify, gap=gap) for row in rows], captions, gap)
+
+
+def stacked(strips: Sequence[Pixels], captions: Sequence[str] = (), gap: int = 1) -> Pixels:
+    """Equally wide pictures below one another, a caption to the left of each."""
+    if captions:
+        margin = _margin(captions, [len(strip) for strip in strips])
+        strips = [
+            np.concatenate([_like(text, strip), strip], axis=1)
+            for text, strip in zip(margin, strips, strict=True)
+        ]
+    between = np.full((gap, *strips[0].shape[1:]), PAPER, np.uint8)
+    parts = [part for strip in strips for part in (between, strip)]
     return np.concatenate(parts[1:])
+
+
+def _margin(captions: Sequence[str], heights: Sequence[int]) -> list[Pixels]:
+    """A picture of each caption, all of one width."""
+    from PIL import Image, ImageDraw, ImageFont
+
+    size = min(20, max(11, min(heights) // 4))
+    font = ImageFont.load_default(size)
+    width = 2 * BESIDE + math.ceil(max(font.getlength(text) for text in captions))
+    found = []
+    for text, height in zip(captions, heights, strict=True):
+        picture = Image.new("L", (width, height), PAPER)
+        ImageDraw.Draw(picture).text((BESIDE, height / 2), text, fill=255, font=font, anchor="lm")
+        found.append(np.asarray(picture))
+    return found
+
+
+def _like(grey: Pixels, strip: Pixels) -> Pixels:
+    return grey if strip.ndim == 2 else grey[:, :, None].repeat(strip.shape[2], axis=2)
 
 
 def bytes_of(pictures: Any) -> Pixels:
@@ -83,7 +125,7 @@ def quality_curve(
     *,
     x: str,
     y: str,
-    log: bool = False,
+    log: Literal["", "y", "xy"] = "",
     levels: Mapping[str, float] | None = None,
 ) -> Figure:
     """A line of points for each series, with horizontal lines to hold them against.
@@ -92,30 +134,33 @@ def quality_curve(
         series: points by name.
         x: what is counted along: "function evaluations".
         y: what is measured.
-        log: both axes logarithmic.
+        log: the axes that are logarithmic.
         levels: by name.
     """
     figure, axes = labelled_axes(x, y)
     for k, (name, points) in enumerate(series.items()):
         marker, line = STYLES[k % len(STYLES)]  # told apart without color too
         xs, ys = zip(*points, strict=True) if points else ((), ())
+        marker = marker if len(points) <= CROWDED else ""
         axes.plot(xs, ys, marker=marker, linestyle=line, markersize=5, label=name)
-    for name, level in (levels or {}).items():
-        axes.axhline(level, color="0.5", linewidth=1, label=f"{name} {level:.4g}")
-    if log:
-        _logarithmic(axes, series)
+    for k, (name, level) in enumerate((levels or {}).items()):
+        line = STYLES[k % len(STYLES)][1]
+        axes.axhline(level, color="0.5", linewidth=1, linestyle=line, label=f"{name} {level:.4g}")
+    _scale(axes, series, log)
     axes.legend(fontsize="small", frameon=False)
     return figure
 
 
-def _logarithmic(axes: Any, series: Mapping[str, Sequence[tuple[float, float]]]) -> None:
+def _scale(axes: Any, series: Mapping[str, Sequence[tuple[float, float]]], log: str) -> None:
     from matplotlib.ticker import FixedLocator, NullLocator, StrMethodFormatter
 
-    axes.set_xscale("log")
-    axes.set_yscale("log")
+    if "x" in log:
+        axes.set_xscale("log")
+    if "y" in log:
+        axes.set_yscale("log")
+        plain_numbers(axes.yaxis)
     counts = sorted({x for points in series.values() for x, _ in points})
-    if 0 < len(counts) <= 8:
+    if 0 < len(counts) <= FEW:
         axes.xaxis.set_major_locator(FixedLocator(counts))
         axes.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
         axes.xaxis.set_minor_locator(NullLocator())
-    plain_numbers(axes.yaxis)

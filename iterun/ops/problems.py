@@ -50,10 +50,11 @@ class Problem:
                 f"task.sampling={self.sampling} is no way to sample frequencies",
                 hint=f"one of {', '.join(get_args(Sampling))}",
             )
-        for name, least in (("measurements", 1), ("factor", 1), ("coils", 1), ("angles", 1)):
-            if getattr(self, name) < least:
+        for name in ("measurements", "factor", "coils", "angles"):
+            if getattr(self, name) < 1:
                 yield ConfigError(
-                    f"task.{name}={getattr(self, name)} is too small", hint=f"at least {least}"
+                    f"task.{name}={getattr(self, name)} is too small",
+                    hint=f"at least task.{name}=1",
                 )
         if not self.acceleration >= 1:
             yield ConfigError(

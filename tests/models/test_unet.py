@@ -143,6 +143,9 @@ SPOILT = {
     "a pickle": (removed(unet.WEIGHTS, model_bin="x"), "a pickle"),
     "no schedule": (removed(unet.SCHEDULE), "has no scheduler_config.json"),
     "of velocity": (rewrite(unet.SCHEDULE, prediction_type="v_prediction"), "v_prediction"),
+    "no size": (rewrite("config.json", sample_size=None), "has no sample_size"),
+    "half a config": (lambda path: (path / "config.json").write_text("{"), "cannot be read"),
+    "half a schedule": (lambda path: (path / unet.SCHEDULE).write_text("{"), "cannot be read"),
     "torn": (lambda path: (path / unet.WEIGHTS).write_bytes(b"torn"), "cannot be loaded"),
 }
 

@@ -39,6 +39,18 @@ def test_a_sheet_has_a_row_for_each_set():
     assert sheet[3].tolist() == [255, 255, PAPER, 255, 255, PAPER, PAPER, PAPER]
 
 
+def test_a_sheet_says_to_the_left_what_each_row_is():
+    rows = [torch.zeros(2, 3, 4, 4), torch.ones(2, 3, 4, 4)]
+    bare = contact_sheet(rows, magnify=5)
+
+    sheet = contact_sheet(rows, ["a", "longer"], magnify=5)
+
+    margin = sheet[:, : -bare.shape[1]]
+    assert np.array_equal(sheet[:, margin.shape[1] :], bare)
+    inked = [int((part > PAPER).any(axis=(0, 2)).sum()) for part in (margin[:20], margin[21:])]
+    assert 0 < inked[0] < inked[1] < margin.shape[1]  # nothing is cut off at the side
+
+
 def test_an_animation_has_a_frame_for_each_grid(tmp_path):
     frames = [np.full((4, 5), value, np.uint8) for value in (0, 100, 200)]
 
@@ -50,7 +62,7 @@ def test_an_animation_has_a_frame_for_each_grid(tmp_path):
 
 def test_a_curve_marks_the_counts_that_were_measured():
     figure = quality_curve(
-        {"a": [(1, 10.0), (8, 2.0)], "b": []}, x="calls", y="FD", log=True, levels={"floor": 1.0}
+        {"a": [(1, 10.0), (8, 2.0)], "b": []}, x="calls", y="FD", log="xy", levels={"floor": 1.0}
     )
 
     axes = figure.axes[0]

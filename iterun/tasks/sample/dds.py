@@ -84,7 +84,9 @@ class Dds(Procedure):
         if not 0 <= self.eta <= 1:
             yield _fault(self, "eta", "is not between 0 and 1", "as in task.eta=0.85")
         if not 0 <= self.sigma_y < float("inf"):
-            yield _fault(self, "sigma_y", "is no standard deviation", "0 or more")
+            yield _fault(
+                self, "sigma_y", "is no standard deviation", "as in task.sigma_y=0.02; 0: no noise"
+            )
 
     def start(self, run: Run) -> None:
         self.run = run
@@ -170,8 +172,8 @@ class Dds(Procedure):
     def result(self) -> Mapping[str, Any]:
         run, shown = self.run, list(self.kept.values())
         if shown:
-            rows = [_bright(x) for x in (*shown, self.truth[:SHOWN])]
-            run.save_image("steps.png", pictures.contact_sheet(rows, magnify=self._magnify()))
+            names = [*map(str, self.kept), "truth"]
+            run.save_image("steps.png", self._sheet([*shown, self.truth[:SHOWN]], names))
         if shown and self.gif:
             frames = [self._grid(x) for x in shown]
             run.save_file("steps.gif", lambda path: pictures.write_gif(path, frames))
@@ -221,11 +223,12 @@ class Dds(Procedure):
 
     def _grid(self, x: Tensor) -> Any:
         """Rows of truth, the other methods and x; a column a picture."""
-        rows = [_bright(row) for row in (self.truth[:SHOWN], *self.rows, x)]
-        return pictures.contact_sheet(rows, magnify=self._magnify())
+        arms = [name.removeprefix("psnr_") for name in self.arms if name.startswith("psnr_")]
+        return self._sheet([self.truth[:SHOWN], *self.rows, x], ["truth", *arms, "DDS"])
 
-    def _magnify(self) -> int:
-        return max(1, min(6, 96 // self.truth.shape[-1]))
+    def _sheet(self, rows: list[Tensor], captions: list[str]) -> Any:
+        magnify = max(1, min(6, 96 // self.truth.shape[-1]))
+        return pictures.contact_sheet([_bright(x) for x in rows], captions, magnify=magnify)
 
     def _curve(self) -> Any:
         levels = {

@@ -46,8 +46,10 @@ AT_LEAST = {
     "w_min": 0,
     "guidance_scale": 1,
 }
+LEAST_TOL = 1e-12  # accelerated sweeps never stand still to the last digit of double precision
 ABOVE_0 = ("lora_alpha", "lr", "huber_c", "thickness", "tol")
 DIGITS, PICTURES = 1000, 4  # samples drawn where task.images is null
+BATCH_DIGITS, BATCH_PICTURES = 128, 16  # where task.batch is null
 PROMPT = "a photograph of an astronaut riding a horse"
 
 
@@ -66,7 +68,7 @@ class LcmLora(Procedure):
     lora_rank: int  #: of the adapters
     lora_alpha: float  #: their scale is lora_alpha / lora_rank
     lr: float | None  #: peak rate; null: 5e-4 for lora, 3e-4 for full
-    batch: int  #: samples an optimizer step
+    batch: int | None  #: samples an optimizer step; null: 128 digits, or 16 pictures
     loss: Loss  #: huber or l2
     huber_c: float  #: below it the loss is square (h)
     ema: float  #: rate of the target's mean of weights, variant full, in [0, 1)
@@ -101,6 +103,8 @@ class LcmLora(Procedure):
             yield _out_of("ema", self.ema, "from 0 to below 1", 0.95)
         if not 0 < self.c < 1:
             yield _out_of("c", self.c, "between 0 and 1", 0.99)
+        if 0 < self.tol < LEAST_TOL:
+            yield _out_of("tol", self.tol, f"at least {LEAST_TOL:g}", 1e-6)
         if self.order < 2 or self.order % 2:
             yield _out_of("order", self.order, "even, at least 2", 8)
         yield from self._check_guidance()
@@ -181,6 +185,10 @@ class LcmLora(Procedure):
         self.model = self.run.model(DiffusionModel)  # type: ignore[type-abstract]  # a protocol
         conditions.check(self.model, self.prompt, self.labels)
         self._resolve()
+        w_max = self.w_max if self.mode == "distill" else 0
+        conditions.check_guidance(
+            self.model, guidance_scale=(self.guidance_scale, 1), w_max=(w_max, 0)
+        )
         self.model.prepare(self.run.progress)
         prompts = PROMPT if self.prompt is None else self.prompt
         assert self.images is not None
@@ -192,8 +200,11 @@ class LcmLora(Procedure):
         words = isinstance(self.model, WordConditioned)
         if self.mode is None:
             self.mode = "sample" if words or self.lora is not None else "distill"
+        is_digits = isinstance(self.model, SelfTaught)
         if self.images is None:
-            self.images = DIGITS if isinstance(self.model, SelfTaught) else PICTURES
+            self.images = DIGITS if is_digits else PICTURES
+        if self.batch is None:
+            self.batch = BATCH_DIGITS if is_digits else BATCH_PICTURES
         if self.lr is None:
             self.lr = 5e-4 if self.variant == "lora" else 3e-4
         self.run.resolve(mode=self.mode, images=self.images)
@@ -203,7 +214,7 @@ class LcmLora(Procedure):
             self.lora = ready_adapter.chosen(self.model, self.lora)
             self.run.resolve(lora=self.lora)
         else:
-            self.run.resolve(lr=self.lr)
+            self.run.resolve(lr=self.lr, batch=self.batch)
             self._check_variant()
 
     def _check_variant(self) -> None:

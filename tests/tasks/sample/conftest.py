@@ -1,14 +1,5 @@
-"""Models of these tests are none of the user's; modules beside them can be imported."""
+"""Modules beside the tests can be imported: tests are not a package."""
 
 import sys
 
-import pytest
-
-sys.path.insert(0, __file__.rpartition("/")[0])  # tests are not a package
-
-
-@pytest.fixture(scope="module", autouse=True)
-def cache(tmp_path_factory):
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("ITERUN_CACHE", str(tmp_path_factory.mktemp("cache")))
-        yield
+sys.path.insert(0, __file__.rpartition("/")[0])

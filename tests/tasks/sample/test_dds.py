@@ -248,7 +248,8 @@ def test_every_picture_is_there(whole):
     with Image.open(folder / "steps.gif") as gif:
         assert gif.n_frames == 3
     with Image.open(folder / "0004/grid.png") as grid:  # truth, four methods, the system
-        assert grid.size == (3 * 48 + 2, 6 * 48 + 5)
+        assert grid.height == 6 * 48 + 5
+        assert 3 * 48 + 2 < grid.width < 250  # with what each row is at its left
 
 
 def test_without_baselines_there_is_only_the_pseudo_inverse(line, tmp_path):

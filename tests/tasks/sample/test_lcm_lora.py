@@ -85,10 +85,11 @@ def test_a_distillation_ends_with_its_pictures_and_says_which_round_is_shown(who
     result = json.loads((view.directory / "summary.json").read_text())["result"]
     fds = [metrics["fd@2"] for _, metrics, _ in story(view)]
 
-    with Image.open(folder / "contact-sheet.png") as sheet:
-        assert sheet.size == (489, 4 * 49 - 1)
-    with Image.open(folder / "teacher-vs-student.png") as sheet:
-        assert sheet.size == (489, 5 * 49 - 1)  # 1, 2 and 50 steps; 1 and 2
+    heights = {"contact-sheet.png": 4, "teacher-vs-student.png": 5}  # 1, 2 and 50 steps; 1 and 2
+    for name, n_rows in heights.items():
+        with Image.open(folder / name) as sheet:
+            assert sheet.height == n_rows * 49 - 1
+            assert 489 < sheet.width < 600  # with what each row is at its left
     assert (folder / "curve.png").is_file()
     assert not (folder / "animation.gif").exists()
     assert result["shown_round"] == 3
@@ -112,10 +113,33 @@ def test_sampling_ends_with_its_controls_and_samples(whole):
 
     assert [metrics["nfe"] for metrics in steps] == [1, 2, 3, 4]
     assert all(set(metrics) == {"nfe", "sample_std", "fd", "acc"} for metrics in steps[:3])
-    assert set(steps[3]) == set(steps[0]) | controls
+    assert set(steps[3]) == set(steps[0]) | controls | {"fd@4", "acc@4"}
+    assert view.summary.best == {"i": 4, "value": steps[3]["fd"]}  # the objective is fd@4
     assert saved["x"].shape == (40, 64)
     with Image.open(view.directory / "artifacts/animation.gif") as film:
         assert film.n_frames == 4
+
+
+def test_a_full_student_is_no_adapter_to_sample_with(whole, tmp_path):
+    student = whole("full").directory / "artifacts/student.safetensors"
+
+    with pytest.raises(ConfigError, match="holds all weights of a student") as refused:
+        run(tmp_path / "run", *DIGITS, "task.mode=sample", f"task.lora=file:{student}")
+
+    assert "task.variant=lora" in refused.value.hint
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.slow
+def test_pictures_are_distilled_in_smaller_batches(tmp_path):
+    few = ["task.rounds=1", "task.steps_per_round=1", "task.pool=1", "task.images=2"]
+    few += ["task.lora_rank=2", "task.eval_steps=[1]", "task.steps=1"]
+
+    view = run(tmp_path / "run", "model=pictures-diffusion", *few)
+
+    assert view.summary.parameters["mode"] == "distill"
+    assert view.summary.parameters["batch"] == 16
+    assert last(view)["loss"] > 0
 
 
 def test_guidance_calls_the_network_twice(whole, tmp_path):

@@ -49,6 +49,7 @@ REFUSED = {
     ("task.cells=0",): "task.cells=0",
     ("task.order=3",): "task.order=3 is not even, at least 2",
     ("task.tol=0",): "task.tol=0",
+    ("task.tol=1e-16",): "task.tol=1e-16 is not at least 1e-12",
     ("model.train_step=1",): "digits-diffusion has no setting train_step",
     (
         "model=opt-mini",
@@ -101,6 +102,16 @@ def test_what_the_model_does_not_fit_leaves_no_run(tmp_path, monkeypatch, line, 
     assert not (tmp_path / "cache/models").exists()
 
 
+@pytest.mark.parametrize(
+    ("setting", "without"), [("task.guidance_scale=2", 1), ("task.w_max=3", 0)]
+)
+def test_a_model_without_conditions_is_not_guided(tmp_path, setting, without):
+    error = refusal(tmp_path / "run", "model=pictures-diffusion", setting)
+
+    assert f"{setting}: model=pictures-diffusion takes no condition" in error.message
+    assert error.hint == f"{setting.partition('=')[0]}={without}"
+
+
 def test_a_file_that_is_no_adapter_is_refused(tmp_path, monkeypatch):
     monkeypatch.setenv("ITERUN_CACHE", str(tmp_path / "cache"))
     save_file({"weight": torch.zeros(2)}, tmp_path / "other.safetensors")
@@ -111,3 +122,4 @@ def test_a_file_that_is_no_adapter_is_refused(tmp_path, monkeypatch):
 
     assert "holds no adapters of this kind" in other.message
     assert "torn.safetensors cannot be read" in torn.message
+    assert not (tmp_path / "cache/models").exists()
