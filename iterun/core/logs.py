@@ -1,4 +1,4 @@
-"""What libraries and iterun itself log during a run goes to its log.txt."""
+"""What libraries log during a run goes to its log.txt; what iterun warns of, to the user too."""
 
 from __future__ import annotations
 
@@ -15,20 +15,28 @@ if TYPE_CHECKING:
 class _ToRun(logging.Handler):
     """Hands formatted records on; a full disk is noticed where numbers are written, not here."""
 
-    def __init__(self, write: Callable[[str], None]) -> None:
+    def __init__(self, write: Callable[[str], None], warn: Callable[[str], None]) -> None:
         super().__init__(logging.WARNING)
-        self._write = write
+        self._write, self._warn = write, warn
         self.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
 
     def emit(self, record: logging.LogRecord) -> None:
         with contextlib.suppress(DiskError):
-            self._write(self.format(record))
+            if record.name.startswith("iterun."):
+                self._warn(record.getMessage())
+            else:
+                self._write(self.format(record))
 
 
 @contextlib.contextmanager
-def logged_to(write: Callable[[str], None]) -> Iterator[None]:
-    """Send warnings and errors of all loggers to `write` while the context is open."""
-    handler = _ToRun(write)
+def logged_to(write: Callable[[str], None], warn: Callable[[str], None]) -> Iterator[None]:
+    """Hand on the warnings and errors of all loggers while the context is open.
+
+    Args:
+        write: takes those of libraries.
+        warn: takes those of iterun's own modules, which have no run to tell them to: a remark.
+    """
+    handler = _ToRun(write, warn)
     root = logging.getLogger()
     root.addHandler(handler)
     try:

@@ -51,7 +51,8 @@ def run(job: Job) -> Outcome:
     with Signals(job.clock) as signals:
         engine = Engine(job, stop, keep, signals)
         handed = contextlib.closing(engine.handle.handed)
-        with contextlib.closing(engine.writer), logged_to(engine.writer.log), handed:
+        logged = logged_to(engine.writer.log, engine.handle.warn)
+        with contextlib.closing(engine.writer), logged, handed:
             outcome = engine.run()
     job.listener(RunEnded(outcome))
     return outcome
