@@ -141,7 +141,8 @@ def _lines(row: Row) -> Iterable[Iteration]:
 def arms(row: Row, metric: str) -> list[str]:
     """The metrics that are the same measure as `metric` in other arms of the run, by `about.arms`.
 
-    As in ["psnr_pinv", "psnr_dps"] for "psnr"; empty if the system names none.
+    As in ["psnr_pinv", "pinv_psnr"] for "psnr", of which a run has one; empty if the system names
+    none. What a control is measured at stands last in a name: `teacher_fd@4`.
     """
     try:
         task = RunView(row.path).config.get("task")
@@ -150,7 +151,8 @@ def arms(row: Row, metric: str) -> list[str]:
     about = task.get("about") if isinstance(task, dict) else None
     named = about.get("arms") if isinstance(about, dict) else None
     found = named.get(metric) if isinstance(named, dict) else None
-    return [f"{metric}_{arm}" for arm in found] if isinstance(found, list) else []
+    arms_of = found if isinstance(found, list) else []
+    return [name for arm in arms_of for name in (f"{metric}_{arm}", f"{arm}_{metric}")]
 
 
 def band(curves: Sequence[Curve], name: str, *, most: int | None = None) -> Band:

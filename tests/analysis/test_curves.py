@@ -129,7 +129,7 @@ def test_of_an_iteration_that_stands_there_twice_the_last_line_counts(tmp_path: 
 def test_arms_are_the_other_metrics_of_one_measure(tmp_path: Path) -> None:
     row = made(tmp_path, [{"psnr": 20.0}])
 
-    assert curves.arms(row, "psnr") == ["psnr_pinv", "psnr_dps"]
+    assert curves.arms(row, "psnr") == ["psnr_pinv", "pinv_psnr", "psnr_dps", "dps_psnr"]
     assert curves.arms(row, "lr") == []
 
 
