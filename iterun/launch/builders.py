@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 #: settings of models and texts that may name a file or a folder
-_PATHS = frozenset({"path", "folder", "dev", "test"})
+_PATHS = frozenset({"path", "folder", "gguf_file", "dev", "test"})
 #: roles of data sets, whose nodes say of what `kind` they are
 _DATA = frozenset({"data", "eval_data"})
 FILE = "file:"  # a task's parameter that names a file

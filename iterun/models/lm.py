@@ -14,12 +14,13 @@ from iterun.errors import ConfigError, UnavailableError
 from iterun.models.forms import wrong_form
 from iterun.models.snapshot import (
     STRUCTURE,
+    at_hand,
     available_offline,
     fingerprint,
     offline_hint,
     snapshot,
 )
-from iterun.types import LanguageModel, StreamedLanguageModel
+from iterun.types import ChatModel, LanguageModel, StreamedLanguageModel
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -30,7 +31,18 @@ if TYPE_CHECKING:
 
     from iterun.types import Placement
 
-__all__ = ["CausalLM", "available_offline", "fingerprint", "load", "load_folder", "snapshot"]
+__all__ = [
+    "CausalLM",
+    "at_hand",
+    "available_offline",
+    "fingerprint",
+    "load",
+    "load_folder",
+    "snapshot",
+]
+
+#: settings that decide no number but the last bits of a chat model's
+NO_NUMBERS = frozenset({"batch_size", "prefix_cache_mb"})
 
 
 @dataclass(kw_only=True)
@@ -56,28 +68,42 @@ def load(
     *,
     name: str,
     kinds: Sequence[str] | None = None,
+    batch_size: int = 16,
+    prefix_cache_mb: float = 512,
     **settings: Any,
-) -> LanguageModel | StreamedLanguageModel:
+) -> LanguageModel | StreamedLanguageModel | ChatModel:
     """Build the model of a `conf/model/*.yaml` in the form asked for.
 
     Args:
-        form: `types.LanguageModel` (in memory) or `types.StreamedLanguageModel` (left on disk).
+        form: `types.LanguageModel` (in memory), `types.StreamedLanguageModel` (left on disk) or
+            `types.ChatModel` (in memory, with its own decoding).
         place: device and dtype.
         name: as typed after `model=`.
         kinds: what the choice can be used as; judged before this is called.
-        **settings: `asset`, `package`, `folder`, `id`, `revision`; see `snapshot`.
+        batch_size: replies that a chat model decodes at once.
+        prefix_cache_mb: megabytes of prompts that a chat model keeps.
+        **settings: `asset`, `package`, `folder`, `gguf_file`, `id`, `revision`; see `snapshot`.
 
     Raises:
         ConfigError: the model is not there, not whole, or not a causal language model.
     """
-    if form not in (LanguageModel, StreamedLanguageModel):
+    if form not in (LanguageModel, StreamedLanguageModel, ChatModel):
         raise wrong_form(name, "a language model", form, kinds or ["lm"])
+    if form is ChatModel:
+        from iterun.models.chat.checks import check_settings
+
+        check_settings(batch_size, prefix_cache_mb)  # before anything is fetched
     folder = snapshot({"name": name, **settings})
     if form is StreamedLanguageModel:
         from iterun.models.stream import open_folder
 
         return open_folder(folder, name, place)
-    return load_folder(folder, name, place)
+    model = load_folder(folder, name, place)
+    if form is not ChatModel:
+        return model
+    from iterun.models.chat.local import LocalChat
+
+    return LocalChat(model, batch_size=batch_size, prefix_cache_mb=prefix_cache_mb)
 
 
 def load_folder(folder: Path, name: str, place: Placement) -> CausalLM:

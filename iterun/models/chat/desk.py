@@ -141,7 +141,7 @@ class Desk:
             "seconds": round(reply.seconds, 3),
             "error": reply.error,
         }
-        return {name: value for name, value in row.items() if value not in ("", False)}
+        return {name: value for name, value in row.items() if value is not False and value != ""}
 
 
 def _exchange(request: Request, reply: Reply) -> Exchange:

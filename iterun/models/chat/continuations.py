@@ -1,0 +1,62 @@
+"""Log-probabilities of given continuations: for scores, and for replies made of choices."""
+
+from __future__ import annotations
+
+from itertools import takewhile
+from typing import TYPE_CHECKING
+
+import torch
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from torch import Tensor
+
+    from iterun.models.chat.rows import Rows
+
+
+def shared_length(texts: Sequence[Sequence[int]]) -> int:
+    """Tokens that all begin with, at most all but one of the shortest."""
+    alike = takewhile(lambda column: len(set(column)) == 1, zip(*texts, strict=False))
+    return min(sum(1 for _ in alike), min(map(len, texts)) - 1)
+
+
+def continuation_logprobs(
+    rows: Rows, logits: Tensor, continuations: Sequence[Sequence[Sequence[int]]], batch_size: int
+) -> list[Tensor]:
+    """Sums of log-probabilities of each row's continuations; the rows stay as they are.
+
+    Args:
+        rows: what they continue.
+        logits: after each row, (rows, vocabulary).
+        continuations: of each row, one token or more each; a row may have none.
+        batch_size: continuations computed at once, where the first token does not tell all.
+
+    Returns:
+        Of each row: float32, (continuations,), nats, on the CPU.
+    """
+    first = torch.log_softmax(logits.float(), dim=-1)
+    found = [
+        first[row, [tokens[0] for tokens in several]].cpu() if several else torch.empty(0)
+        for row, several in enumerate(continuations)
+    ]
+    longer = [
+        (row, k, tokens)
+        for row, several in enumerate(continuations)
+        for k, tokens in enumerate(several)
+        if len(tokens) > 1
+    ]
+    for begin in range(0, len(longer), batch_size):
+        part = longer[begin : begin + batch_size]
+        copies = rows.taken([row for row, _, _ in part])
+        keep = max(len(tokens) for _, _, tokens in part) - 1
+        logits = copies.feed([tokens[:-1] for _, _, tokens in part], keep)
+        for (row, k, tokens), after in zip(part, logits, strict=True):
+            found[row][k] += _sum_of(after, tokens[1:])
+    return found
+
+
+def _sum_of(logits: Tensor, tokens: Sequence[int]) -> Tensor:
+    """What the last positions, (positions, vocabulary), say of the tokens that follow them."""
+    logprobs = torch.log_softmax(logits[-len(tokens) :].float(), dim=-1)
+    return logprobs[range(len(tokens)), list(tokens)].sum().cpu()
