@@ -25,6 +25,7 @@ SMALL: dict[str, list[str]] = {
         "task.eval_windows=2",
     ],
     "prune/perp": ["task.steps=4", "task.steps_per_iteration=1", "task.eval_windows=2"],
+    "refine/coloring": ["model=program", "data.n_instances=3", "task.rounds=4"],
     "sample/dds": [
         "model.train_steps=20",
         "model.classifier_steps=20",

@@ -1,0 +1,1 @@
+"""Answers improved by feedback, round after round."""
