@@ -59,10 +59,14 @@ class Prompts:
             tag={"agent": agent, "instance": graph.name, "round": i},
         )
 
-    def judge(self, graph: Graph, answer: str, seed: int, agent: str, i: int) -> Request:
-        """A verdict on an answer, with an edge that it breaks."""
+    def judge(
+        self, graph: Graph, answer: str, seed: int, agent: str, i: int, *, edge: bool = True
+    ) -> Request:
+        """A verdict on an answer, with an edge that it breaks if `edge` is wanted."""
         edges = tuple(f"{u}-{v}" for u, v in graph.edges)
-        held = (("Verdict: ",), ("right", "wrong"), ("\nEdge: ",), (*edges, "none"))
+        held: tuple[tuple[str, ...], ...] = (("Verdict: ",), ("right", "wrong"))
+        if edge:
+            held = (*held, ("\nEdge: ",), (*edges, "none"))
         return Request(
             messages=(
                 Message(role="user", content=problem(graph)),

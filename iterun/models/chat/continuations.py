@@ -40,19 +40,21 @@ def continuation_logprobs(
         first[row, [tokens[0] for tokens in several]].cpu() if several else torch.empty(0)
         for row, several in enumerate(continuations)
     ]
-    longer = [
-        (row, k, tokens)
-        for row, several in enumerate(continuations)
-        for k, tokens in enumerate(several)
-        if len(tokens) > 1
-    ]
-    for begin in range(0, len(longer), batch_size):
-        part = longer[begin : begin + batch_size]
-        copies = rows.taken([row for row, _, _ in part])
-        keep = max(len(tokens) for _, _, tokens in part) - 1
-        logits = copies.feed([tokens[:-1] for _, _, tokens in part], keep)
-        for (row, k, tokens), after in zip(part, logits, strict=True):
-            found[row][k] += _sum_of(after, tokens[1:])
+    # Continuations that differ in their last token alone are read off the same logits.
+    alike: dict[tuple[int, tuple[int, ...]], list[tuple[int, Sequence[int]]]] = {}
+    for row, several in enumerate(continuations):
+        for k, tokens in enumerate(several):
+            if len(tokens) > 1:
+                alike.setdefault((row, tuple(tokens[:-1])), []).append((k, tokens))
+    groups = list(alike.items())
+    for begin in range(0, len(groups), batch_size):
+        part = groups[begin : begin + batch_size]
+        copies = rows.taken([row for (row, _), _ in part])
+        fed = [list(head) for (_, head), _ in part]
+        logits = copies.feed(fed, keep=max(map(len, fed)))
+        for ((row, _), members), after in zip(part, logits, strict=True):
+            for k, tokens in members:
+                found[row][k] += _sum_of(after, tokens[1:])
     return found
 
 

@@ -174,7 +174,8 @@ class Coloring(Procedure):
         for k, graph in enumerate(self.graphs):
             for kind, colors in judge.probes(graph, self.run.numpy("probes", k)).items():
                 seed = self.run.seed_of("probe", kind, k)
-                request = self.prompts.judge(graph, graph.written(colors), seed, "probe", 0)
+                answer = graph.written(colors)
+                request = self.prompts.judge(graph, answer, seed, "probe", 0, edge=False)
                 found.append((kind, request))
         return found
 
