@@ -26,6 +26,15 @@ SMALL: dict[str, list[str]] = {
     ],
     "prune/perp": ["task.steps=4", "task.steps_per_iteration=1", "task.eval_windows=2"],
     "refine/coloring": ["model=program", "data.n_instances=3", "task.rounds=4"],
+    "rlhf/curate": [
+        "model.train_steps=20",
+        "model.classifier_steps=20",
+        "task.rounds=3",
+        "task.kept=12",
+        "task.train_steps=3",
+        "task.batch=8",
+        "task.sample_steps=2",
+    ],
     "sample/dds": [
         "model.train_steps=20",
         "model.classifier_steps=20",
