@@ -25,6 +25,16 @@ SMALL: dict[str, list[str]] = {
         "task.eval_windows=2",
     ],
     "prune/perp": ["task.steps=4", "task.steps_per_iteration=1", "task.eval_windows=2"],
+    "refine/agentcoder": [
+        "task.limit=2",
+        "task.rounds=3",
+        "task.candidates=3",
+        "task.suites=3",
+        "task.accept=3",
+        "task.mutants=4",
+        "task.test_timeout=20",
+        "sandbox.timeout=20",
+    ],
     "refine/coloring": ["model=program", "data.n_instances=3", "task.rounds=4"],
     "rlhf/curate": [
         "model.train_steps=20",

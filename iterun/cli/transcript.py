@@ -177,8 +177,7 @@ def _replies(screen: Screen, row: Row) -> None:
         verdict = reply.get("verdict")
         if isinstance(verdict, dict):
             good = verdict.get("ok") is True
-            text = "right" if good else f"wrong: {_fault(verdict)}"
-            _say(screen, "verdict", [Span(text, "good" if good else "bad")])
+            _say(screen, "verdict", [Span(_judged(verdict), "good" if good else "bad")])
     if error := _text(row.get("error") or ""):
         _say(screen, "error", [Span(error, "alarm")])
 
@@ -210,6 +209,14 @@ def _verdicts(row: Row) -> Iterator[Row]:
             yield verdict
 
 
+def _judged(verdict: Mapping[str, Any]) -> str:
+    """Right or wrong; where tests say so that may err, whether it passes them."""
+    good, by = verdict.get("ok") is True, _text(verdict.get("by") or "")
+    if good:
+        return f"passes {by}" if by else "right"
+    return f"{f'fails {by}' if by else 'wrong'}: {_fault(verdict)}"
+
+
 def _fault(verdict: Mapping[str, Any]) -> str:
     """What was wrong, in the verifier's own words; else the score."""
     found = verdict.get("violations") or verdict.get("error")
@@ -219,7 +226,7 @@ def _fault(verdict: Mapping[str, Any]) -> str:
         )
     if found:
         return _text(found)
-    rest = {name: x for name, x in verdict.items() if name not in ("ok", "violations")}
+    rest = {name: x for name, x in verdict.items() if name not in ("ok", "by", "violations")}
     return " ".join(f"{name}={_text(x)}" for name, x in rest.items())
 
 
