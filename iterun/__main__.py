@@ -21,6 +21,9 @@ _BROKEN_PIPE = 141  #: what a shell says of a program that SIGPIPE ended
 def main(argv: Sequence[str] | None = None) -> int:
     """Do what a command line says; the exit status."""
     words = list(sys.argv[1:] if argv is None else argv)
+    # Before torch is imported. Where another program has one of two cores, threads that spin while
+    # they wait take ten times as long and more; docs/decisions/threads.md.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     if shell := os.environ.get("_ITERUN_COMPLETE"):
         from iterun.cli import complete
 

@@ -23,6 +23,18 @@ def test_iterun_alone_guides(iterun: Any) -> None:
     assert "iterun --help" in answer.lines[-1]
 
 
+def test_threads_that_wait_let_others_compute_unless_told_otherwise(
+    iterun: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("OMP_WAIT_POLICY", raising=False)
+    iterun("--version")
+    assert os.environ["OMP_WAIT_POLICY"] == "PASSIVE"
+
+    monkeypatch.setenv("OMP_WAIT_POLICY", "ACTIVE")
+    iterun("--version")
+    assert os.environ["OMP_WAIT_POLICY"] == "ACTIVE"
+
+
 def test_version(iterun: Any) -> None:
     assert iterun("--version").out == f"iterun {__version__}\n"
 
