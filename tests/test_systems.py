@@ -28,12 +28,13 @@ SMALL: dict[str, list[str]] = {
     "refine/agentcoder": [
         "task.limit=2",
         "task.rounds=3",
-        "task.candidates=3",
-        "task.suites=3",
-        "task.accept=3",
-        "task.mutants=4",
+        "task.candidates=2",
+        "task.suites=2",
+        "task.asserts=2",
+        "task.mutants=2",
+        "task.accept=2",
+        "task.test_accuracy=0.5",
         "task.test_timeout=20",
-        "sandbox.timeout=20",
     ],
     "refine/coloring": ["model=program", "data.n_instances=3", "task.rounds=4"],
     "rlhf/curate": [
