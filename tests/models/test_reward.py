@@ -216,6 +216,7 @@ def test_an_architecture_without_a_head_for_scores_is_refused(model):
     assert refused.value.hint
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_a_trained_one_tells_right_from_wrong_on_problems_it_has_not_seen(place):
     """The misconception's chains against the true ones: five standard errors above chance."""

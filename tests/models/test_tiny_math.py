@@ -182,6 +182,7 @@ def greedy(model, problems):
     return model.tokenizer.batch_decode(found[:, rows["input_ids"].shape[1] :])
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_greedy_answers_are_as_good_as_the_card_says_and_fail_at_times(place):
     """At `*` it errs by system; without it hardly ever."""

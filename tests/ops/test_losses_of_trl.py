@@ -18,6 +18,7 @@ trl = pytest.importorskip("trl", reason="pip install trl")
 
 pytestmark = [
     pytest.mark.slow,
+    pytest.mark.long,
     pytest.mark.filterwarnings("ignore"),  # TRL's own, of its own libraries
 ]
 SMALL = {

@@ -113,6 +113,7 @@ def test_there_is_a_picture_and_a_difference_for_each_change(whole):
     assert all(b"--- a/" in text and b"+++ b/" in text for text in changes)
 
 
+@pytest.mark.long
 @pytest.mark.slow
 @pytest.mark.parametrize("i", [0, 2])
 def test_resumed_equals_uninterrupted(i, whole, tmp_path):
@@ -125,6 +126,7 @@ def test_resumed_equals_uninterrupted(i, whole, tmp_path):
     assert without_seconds(resumed) == without_seconds(whole)
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_a_fork_goes_on_as_its_parent_or_by_another_rule(whole, tmp_path):
     ends = []

@@ -52,6 +52,7 @@ def test_each_hostile_program_is_one_failed_candidate(tmp_path):
     assert took < n * (TIMEOUT + 2) + 30  # two at a time at best; a start takes its own time
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_hostile_asserts_of_the_designer_accept_nothing_wrong(tmp_path):
     """An assert that ends the process is no test that passes; hidden tests decide what is right."""

@@ -203,6 +203,7 @@ def test_one_critic_by_itself(feedback, tmp_path):
     assert "solved_best_of_k" not in last
 
 
+@pytest.mark.long
 @pytest.mark.slow
 @pytest.mark.parametrize(("name", "fewest"), [("myciel3", 4), ("petersen", 3), ("odd", 3)])
 def test_too_few_colors_are_never_enough(name, fewest, tmp_path):
@@ -223,6 +224,7 @@ def test_too_few_colors_are_never_enough(name, fewest, tmp_path):
     assert metrics(enough)[-1]["solved_external_all"] == 1
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_the_seed_draws_the_graphs_of_a_run(tmp_path):
     found = [
@@ -233,6 +235,7 @@ def test_the_seed_draws_the_graphs_of_a_run(tmp_path):
     assert found[0] == found[1] != found[2]
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_a_fork_goes_on_as_its_parent_or_with_another_history(whole, tmp_path):
     ends = []
@@ -251,6 +254,7 @@ def test_a_fork_of_other_arms_is_refused(whole, tmp_path):
         ready.begin(lambda mode: lambda event: None)
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_a_graph_too_large_to_count_has_no_chance_but_a_remark(tmp_path):
     graph = nx.mycielski_graph(6)
@@ -264,6 +268,7 @@ def test_a_graph_too_large_to_count_has_no_chance_but_a_remark(tmp_path):
     assert "no chance_<arm>" in (view.directory / "log.txt").read_text()
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_the_likeliest_answer_is_remarked_on_as_best_of_k(tmp_path):
     view = run(tmp_path / "run", "task.temperature=0", "task.rounds=1", "data.n_instances=2")

@@ -44,7 +44,9 @@ def test_resumed_equals_uninterrupted(name, whole, tmp_path):
     assert again.summary.result == view.summary.result
 
 
-@pytest.mark.parametrize("n", [6, *(pytest.param(n, marks=pytest.mark.slow) for n in (1, 2, 3, 4))])
+@pytest.mark.parametrize(
+    "n", [6, *(pytest.param(n, marks=[pytest.mark.slow, pytest.mark.long]) for n in (1, 2, 3, 4))]
+)
 def test_interrupted_inside_a_round_it_goes_on_with_the_arms_that_are_left(n, whole, tmp_path):
     seen = []
 
