@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import psutil
 import pytest
-from hostile import PROGRAMS, Hostile
+from hostile_programs import PROGRAMS, Hostile
 
 from iterun.judges.sandbox import SandboxResult, open_sandbox
 from iterun.judges.sandbox.levels import LEVELS, Level
