@@ -46,6 +46,18 @@ SMALL: dict[str, list[str]] = {
         "task.batch=8",
         "task.sample_steps=2",
     ],
+    "rlhf/online_dpo": [
+        "task.rounds=3",
+        "task.prompts=12",
+        "task.samples=4",
+        "task.steps=8",
+        "task.batch_size=6",
+        "task.eval_prompts=20",
+        "data.n_train=300",
+        "data.n_dev=20",
+        "data.n_test=40",
+        "data.n_pool=300",
+    ],
     "sample/dds": [
         "model.train_steps=20",
         "model.classifier_steps=20",
