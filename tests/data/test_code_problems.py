@@ -213,6 +213,7 @@ def test_docstrings_give_their_examples_and_literals_only():
 
 
 def test_rows_are_read_from_all_kinds_of_files(tmp_path):
+    pytest.importorskip("pyarrow")
     rows = [{"a": 1, "b": "x\u2028y", "c": ["d"]}, {"a": 2, "b": "z", "c": []}]
     lines = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
     (tmp_path / "rows.jsonl").write_text(lines, encoding="utf-8")

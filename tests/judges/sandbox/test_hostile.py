@@ -69,9 +69,14 @@ def run(hostile: Hostile, level: Level, surroundings: Surroundings) -> SandboxRe
     return box.run_python(surroundings.code_of(hostile), tests=["assert f() == 1"])
 
 
-def processes_left() -> list[str]:
-    """Those that this process started, and those that bear the mark, wherever they belong."""
-    found = [str(child) for child in psutil.Process().children(recursive=True)]
+def processes_left(before: set[int]) -> list[str]:
+    """Those that this process started since, and those that bear the mark, wherever they belong.
+
+    Args:
+        before: children of this process that other tests started.
+    """
+    children = psutil.Process().children(recursive=True)
+    found = [str(child) for child in children if child.pid not in before]
     for process in psutil.process_iter(["cmdline"]):
         if MARK in " ".join(process.info["cmdline"] or []):
             found.append(str(process))
@@ -99,6 +104,8 @@ def test_a_hostile_program_is_one_failed_program(
     if reason := why_not(level):
         pytest.skip(f"sandbox.level={level}: {reason}")
 
+    before = {child.pid for child in psutil.Process().children(recursive=True)}
+
     result = run(hostile, level, surroundings)
 
     assert result.status in hostile.ends, result
@@ -108,7 +115,7 @@ def test_a_hostile_program_is_one_failed_program(
     assert len(result.first_error) < 2200
     assert result.seconds < hostile.seconds + 10
     assert surroundings.is_unharmed()
-    assert processes_left() == []
+    assert processes_left(before) == []
 
 
 def test_the_table_is_whole() -> None:

@@ -29,7 +29,7 @@ RUNS = {
     "dpo": ["task.explore=previous", "task.label_smoothing=0.1"],
     "grpo": ["task.algorithm=grpo", "task.kl_coef=0.05", "task.clip_ratio=0.2"],
     "expert": ["task.algorithm=expert", "task.explore=1.3"],
-    "lora": ["task.lora_rank=2", "task.lr=1e-3", "task.reference=initial"],
+    "lora": ["task.lora_rank=2", "task.lr=1e-4", "task.reference=initial"],
     "rm": [
         "task.judge=rm",
         "task.rm_prompts=60",
@@ -39,12 +39,13 @@ RUNS = {
         "task.sft_coef=0.1",
     ],
 }
-FAST = ("dpo",)
 DATA = tiny_math(n_train=300, n_dev=20, n_test=40, n_pool=300)  # as the runs have it
 
 
 def sorted_out(names):
-    return [pytest.param(n, marks=() if n in FAST else pytest.mark.slow) for n in names]
+    """Parameters: one fast, those that few lines tell from it only in the long tests."""
+    marks = {"dpo": (), "expert": (pytest.mark.slow, pytest.mark.long)}
+    return [pytest.param(n, marks=marks.get(n, pytest.mark.slow)) for n in names]
 
 
 @pytest.fixture(scope="module")
@@ -296,10 +297,10 @@ class Leaving:
                 os.kill(os.getpid(), signal.SIGTERM)
 
 
-LATER = [("dpo", 2), ("dpo", 5), ("dpo", 8), ("expert", 7), ("lora", 3)]
+LATER = [("dpo", 2), ("dpo", 5), ("dpo", 8), ("expert", 7), ("lora", 3), ("grpo", 4)]
 INSIDE = [
     ("dpo", 3),
-    *(pytest.param(*it, marks=pytest.mark.slow) for it in [("grpo", 4), ("rm", 3)]),
+    pytest.param("rm", 3, marks=pytest.mark.slow),
     *(pytest.param(*it, marks=[pytest.mark.slow, pytest.mark.long]) for it in LATER),
 ]
 
