@@ -87,7 +87,7 @@ def cases() -> list[object]:
     """Each program at each level that promises to hold it; the strongest level is always tested."""
     found = []
     for level in LEVELS:
-        marks = [] if level == STRONGEST else [pytest.mark.slow]
+        marks = [] if level == STRONGEST else [pytest.mark.slow, pytest.mark.long]
         for hostile in PROGRAMS:
             kept = level != "rlimits" or hostile.rlimits == "promised"
             if kept or (hostile.rlimits == "as root" and os.getuid() == 0):

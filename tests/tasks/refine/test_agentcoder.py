@@ -14,6 +14,8 @@ from iterun.judges.unit_tests import Bench
 from iterun.launch.fork import prepare
 from iterun.store.reader import RunView
 
+pytestmark = pytest.mark.slow  # whole runs, small ones
+
 ARMS = ("", "_none", "_weak_tests")
 
 

@@ -7,6 +7,8 @@ import time
 import pytest
 from coder_runs import fenced, metrics, problems, rows, run, says, scripted, suite_of
 
+pytestmark = pytest.mark.slow  # whole runs, small ones
+
 BODIES = {
     "endless": "while True: pass",
     "memory": "return len(bytearray(8 << 30))",

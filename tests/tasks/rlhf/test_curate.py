@@ -19,6 +19,8 @@ from iterun.launch.local import resume
 from iterun.ops.curation import curated, entropy
 from iterun.store.reader import RunView
 
+pytestmark = pytest.mark.slow  # whole runs, small ones
+
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory):

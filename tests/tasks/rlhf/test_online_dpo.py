@@ -21,8 +21,11 @@ from iterun.judges.math_answer import AnswerJudge
 from iterun.launch.fork import prepare
 from iterun.launch.local import resume
 from iterun.models.lm import load_folder
+from iterun.models.rlhf_report import pairs_suffix
 from iterun.store.reader import RunView
 from iterun.types import Placement
+
+pytestmark = pytest.mark.slow  # whole runs, small ones
 
 SEED = 5
 RUNS = {
@@ -87,8 +90,7 @@ def test_answers_are_judged_exactly_and_the_metrics_say_so(whole):
 
 
 def test_pairs_are_a_right_and_a_wrong_answer_to_one_prompt(whole):
-    from pyarrow import parquet
-
+    parquet = pytest.importorskip("pyarrow.parquet")
     samples = rows(whole("dpo"), "samples-1.jsonl")
     rewards = {(row["prompt"], row["text"]): row["reward"] for row in samples}
 
@@ -148,7 +150,9 @@ def test_what_is_left_is_a_policy_a_curve_and_the_answers(whole):
     names = {str(p.relative_to(folder)) for p in folder.rglob("*") if p.is_file()}
 
     rounds = {
-        f"{n}-{i}.{s}" for i in (1, 2, 3) for n, s in (("samples", "jsonl"), ("pairs", "parquet"))
+        f"{n}-{i}.{s}"
+        for i in (1, 2, 3)
+        for n, s in (("samples", "jsonl"), ("pairs", pairs_suffix()))
     }
     assert {*rounds, "curve.png", "policy/model.safetensors", "policy/tokenizer.json"} <= names
     with Image.open(folder / "curve.png") as picture:
