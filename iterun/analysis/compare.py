@@ -87,7 +87,7 @@ def _single(rows: Sequence[Row]) -> list[Setting]:
     of_row = {id(row): setting for setting in settings.group(rows) for row in setting.rows}
     return [
         settings.Setting(
-            signature=row.signature, system=settings.ranked_under(row), rows=[row],
+            signature=row.signature, system=row.system, rows=[row],
             differing=of_row[id(row)].differing,
         )
         for row in rows

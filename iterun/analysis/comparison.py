@@ -28,8 +28,8 @@ class Entry:
 
     @property
     def system(self) -> str:
-        """As "prune/perp"."""
-        return self.setting.system
+        """As "prune/perp"; of a program in a language model's place, its block."""
+        return self.setting.block
 
     @property
     def seeds(self) -> list[int]:

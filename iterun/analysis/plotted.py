@@ -183,7 +183,7 @@ def _by_what_differs(setting: Setting) -> tuple[object, ...]:
     """Numbers by size, before texts."""
     values = setting.differing.values()
     return (
-        setting.system,
+        setting.block,
         *((0, x, "") if isinstance(x, int | float) else (1, 0, str(x)) for x in values),
     )
 
@@ -235,10 +235,10 @@ def _cut(curve: Curve, last: int | None) -> Curve:
 
 def _labels(settings: Sequence[Setting]) -> list[str]:
     """What tells the settings apart, with the system where there are several, or a program."""
-    several = len({setting.system for setting in settings}) > 1
+    several = len({setting.block for setting in settings}) > 1
     return [
-        f"{setting.system} {setting.label}"
-        if (several or setting.system != setting.rows[0].system) and setting.label != setting.system
+        f"{setting.block} {setting.label}"
+        if (several or setting.block != setting.system) and setting.label != setting.block
         else setting.label
         for setting in settings
     ]

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from iterun.analysis.settings import paper_of
 from iterun.store.rows import MISSING
 
 if TYPE_CHECKING:
@@ -53,7 +52,8 @@ def figures(found: Comparison, systems: Iterable[str]) -> list[Figure]:
     shown = []
     for system in systems:
         entries = [(k, found.entries[k]) for k in found.of(system)]
-        shown += [_figure(system, raw, entries) for raw in _read(system)]
+        paper = entries[0][1].setting.system if entries else system
+        shown += [_figure(system, raw, entries) for raw in _read(paper)]
     return sorted(shown, key=lambda figure: len(figure.differs))
 
 
@@ -61,7 +61,6 @@ def _read(system: str) -> list[dict[str, Any]]:
     """The verified figures with a value."""
     import yaml
 
-    system = paper_of(system)
     path = _FOLDER / f"{system.partition('/')[0]}.yaml"
     if not path.is_file() or path.parent != _FOLDER:
         return []

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from iterun.analysis.numbers import count
-from iterun.analysis.settings import Setting, group
+from iterun.analysis.settings import Setting, block_of, group
 from iterun.errors import ConfigError, nearest
 from iterun.ops.stats import Interval, mean_interval
 from iterun.store import selections
@@ -142,6 +142,11 @@ def _objective(rows: Sequence[Row], metric: str | None, goal: str | None) -> tup
         raise ConfigError(
             f"these are runs of {len(systems)} systems: {', '.join(systems)}",
             hint=f"choose within one: task={systems[0]}",
+        )
+    if len({block_of(row) for row in rows}) > 1:
+        raise ConfigError(
+            "some of these are runs of a program, the others of language models: no rivals",
+            hint="choose among one kind: model_kind=program, or model_kind=llm",
         )
     known = {(str(o["metric"]), str(o["goal"])) for row in rows if (o := row.objective)}
     if metric is None and len(known) != 1:

@@ -30,7 +30,7 @@ class Setting:
     """The runs of one signature: one setting with several seeds."""
 
     signature: str
-    system: str  #: as `ranked_under` has it
+    system: str  #: as "prune/perp"
     rows: list[Row]  #: in the order in which they came
     differing: dict[str, Any] = field(default_factory=dict)  #: its values where settings differ
 
@@ -40,20 +40,20 @@ class Setting:
         return label(self)
 
     @property
+    def block(self) -> str:
+        """What it is ranked in."""
+        return block_of(self.rows[0]) if self.rows else self.system
+
+    @property
     def parameters(self) -> dict[str, Any]:
         """Of the first run; the others have the same, but the seed."""
         return self.rows[0].parameters
 
 
-def ranked_under(row: Row) -> str:
+def block_of(row: Row) -> str:
     """The system, apart where a program stood in for a language model: the two are no rivals."""
     system = str(row.system)
     return system + _BY_PROGRAM if row.parameters.get("model_kind") == "program" else system
-
-
-def paper_of(ranked: str) -> str:
-    """The system of a name that `ranked_under` gave."""
-    return ranked.removesuffix(_BY_PROGRAM)
 
 
 def group(rows: Iterable[Row]) -> list[Setting]:
@@ -65,15 +65,14 @@ def group(rows: Iterable[Row]) -> list[Setting]:
     found: dict[tuple[str, str], Setting] = {}
     for row in rows:
         signature = row.signature
-        name = ranked_under(row)
-        setting = found.get(key := (name, signature or f"run {row.path}"))
+        setting = found.get(key := (block_of(row), signature or f"run {row.path}"))
         if setting is None:
-            found[key] = setting = Setting(signature=signature, system=name, rows=[])
+            found[key] = setting = Setting(signature=signature, system=row.system, rows=[])
         setting.rows.append(row)
-    systems: dict[str, list[Setting]] = {}
+    blocks: dict[str, list[Setting]] = {}
     for setting in found.values():
-        systems.setdefault(setting.system, []).append(setting)
-    for settings in systems.values():
+        blocks.setdefault(setting.block, []).append(setting)
+    for settings in blocks.values():
         _tell_apart(settings)
     return list(found.values())
 
@@ -121,9 +120,9 @@ def _beyond_the_task(setting: Setting) -> dict[str, Any]:
 
 
 def label(setting: Setting) -> str:
-    """What tells a setting apart, as it would be typed; the system's name if nothing does."""
+    """What tells a setting apart, as it would be typed; the block's name if nothing does."""
     words = (f"{name}={_typed(value)}" for name, value in setting.differing.items())
-    return " ".join(words) or setting.system
+    return " ".join(words) or setting.block
 
 
 def _typed(value: Any) -> str:

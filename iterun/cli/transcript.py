@@ -8,7 +8,7 @@ from iterun.cli.console import Screen, Span, out
 from iterun.cli.figures import count, duration
 from iterun.cli.formats import json_text
 from iterun.cli.tables import Column, table
-from iterun.cli.text import clip, pad
+from iterun.cli.text import clean, clip, pad, wrap
 from iterun.errors import StoreError, nearest
 from iterun.store import paths
 from iterun.store.index import Index
@@ -184,8 +184,6 @@ def _replies(screen: Screen, row: Row) -> None:
 
 def _say(screen: Screen, who: str, lines: Sequence[Part], style: str | None = None) -> None:
     """Lines behind who says them, wrapped to the screen."""
-    from iterun.cli.text import clean, wrap
-
     head, room = who, max(20, screen.width - _MARGIN)
     for line in lines or [""]:
         span = line if isinstance(line, Span) else Span(line)

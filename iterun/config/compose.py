@@ -47,9 +47,9 @@ def search_path(primary: str | None = None, extra: str | None = None) -> ConfigS
     from hydra._internal.utils import create_config_search_path
     from hydra.core.config_search_path import SearchPathQuery
 
-    from iterun.config import hub
+    from iterun.config import sources
 
-    hub.register()
+    sources.register()
     _prefer_ours()
     if primary is not None and not primary.startswith("pkg://"):
         primary = _folder("--config-path", primary)
@@ -58,7 +58,7 @@ def search_path(primary: str | None = None, extra: str | None = None) -> ConfigS
         path.prepend(
             provider="command-line",
             path=f"file://{_folder('--config-dir', extra)}",
-            anchor=SearchPathQuery(provider=hub.PROVIDER),
+            anchor=SearchPathQuery(provider=sources.PROVIDER),
         )
     return path
 

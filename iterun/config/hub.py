@@ -11,21 +11,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import yaml
-from hydra.core.plugins import Plugins
-from hydra.plugins.config_source import ConfigResult, ConfigSource
-from hydra.plugins.search_path_plugin import SearchPathPlugin
-from omegaconf import OmegaConf
 
 from iterun.config.locate import conf_dir
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from hydra.core.config_search_path import ConfigSearchPath
-    from hydra.core.object_type import ObjectType
-
-SCHEME = "iterun-direct"
-PROVIDER = "iterun"
 _HUB_ID = re.compile(r"[A-Za-z0-9_][\w.-]*/[A-Za-z0-9_][\w.-]*")
 
 
@@ -63,53 +54,3 @@ def _generic(group: str, name: str) -> dict[str, Any]:
     """What model=hf and data=text take, so that model.revision=... can be typed here too."""
     path = conf_dir() / group / f"{name}.yaml"
     return dict(yaml.safe_load(path.read_text(encoding="utf-8"))) if path.is_file() else {}
-
-
-def _node(config_path: str) -> dict[str, Any] | None:
-    group, _, name = config_path.partition("/")
-    return NODES[group](name) if group in NODES and name else None
-
-
-class DirectSource(ConfigSource):
-    """Answers for names of models and texts that are no file of `conf/`."""
-
-    @staticmethod
-    def scheme() -> str:
-        return SCHEME
-
-    def available(self) -> bool:
-        return True
-
-    def is_group(self, config_path: str) -> bool:
-        return False
-
-    def is_config(self, config_path: str) -> bool:
-        return _node(config_path) is not None
-
-    def list(self, config_path: str, results_filter: ObjectType | None) -> list[str]:
-        return []
-
-    def load_config(self, config_path: str) -> ConfigResult:
-        return ConfigResult(
-            provider=self.provider,
-            path=f"{SCHEME}://{config_path}",
-            config=OmegaConf.create(_node(config_path) or {}),
-            header={"package": None},
-        )
-
-
-class DirectSearchPath(SearchPathPlugin):
-    """Puts `DirectSource` behind the folders."""
-
-    def manipulate_search_path(self, search_path: ConfigSearchPath) -> None:
-        search_path.append(provider=PROVIDER, path=f"{SCHEME}://")
-
-
-def register() -> None:
-    """Tell Hydra of our sources; again has no effect."""
-    from iterun.config.chosen import ChosenSearchPath, ChosenSource
-
-    plugins = Plugins.instance()
-    for plugin in (DirectSource, DirectSearchPath, ChosenSource, ChosenSearchPath):
-        if f"{plugin.__module__}.{plugin.__name__}" not in plugins.class_name_to_class:
-            plugins.register(plugin)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from iterun.data.cache import digest
 from iterun.errors import ConfigError
+from iterun.ops.mutants import function_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -102,7 +103,7 @@ def _of_function(module: ModuleType, name: str) -> CodeProblem:
 
 def stub(source: str, entry: str) -> str:
     """A function's head: signature and docstring, as they are written."""
-    function = _function(source, entry)
+    function = function_of(ast.parse(source), entry)
     doc = function.body[0]
     if not (isinstance(doc, ast.Expr) and isinstance(doc.value, ast.Constant)):
         return source.splitlines()[function.lineno - 1] + "\n"
@@ -112,7 +113,7 @@ def stub(source: str, entry: str) -> str:
 
 def examples(source: str, entry: str) -> tuple[Arguments, ...]:
     """The arguments of the docstring's `>>>` lines that call the function with literals."""
-    text = ast.get_docstring(_function(source, entry)) or ""
+    text = ast.get_docstring(function_of(ast.parse(source), entry)) or ""
     found = []
     for line in text.splitlines():
         if line.strip().startswith(">>> "):
@@ -132,10 +133,3 @@ def literal_arguments(expression: str, entry: str) -> Arguments | None:
     except (SyntaxError, ValueError):
         pass  # docstrings hold what their authors liked
     return None
-
-
-def _function(source: str, entry: str) -> ast.FunctionDef:
-    for node in reversed(ast.parse(source).body):
-        if isinstance(node, ast.FunctionDef) and node.name == entry:
-            return node
-    raise LookupError(f"no function {entry}")

@@ -12,6 +12,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from iterun.judges.programs import fenced
 from iterun.ops.graph_coloring import count_colorings, some_coloring, violated
 
 if TYPE_CHECKING:
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
 Feedback = Literal["passfail", "first", "all", "random"]
 PROBES = ("right", "one_edge", "random", "one_color")
 
-_FENCE = re.compile(r"```[^\n]*\n(.*?)```", re.DOTALL)
 _MARKS = r"[\s>*_`#\-•{\"']*"
 _LINE = re.compile(
     rf"(?:^|[,;]){_MARKS}(?:\d+[.)]\s+)?(?:vertex\s+|node\s+)?[*_`]*(\d+)"  # 3. Vertex 2
@@ -147,7 +147,7 @@ def _broken(graph: Graph, right: Colors, draw: np.random.Generator) -> Colors | 
 
 def _pairs(text: str) -> list[tuple[int, str]]:
     """(vertex, color word) line by line."""
-    parts = [part for part in _FENCE.findall(text) if _LINE.search(part)]
+    parts = [part for part in fenced(text) if _LINE.search(part)]
     found = _LINE.findall(parts[-1] if parts else text)
     return [(int(vertex[:9]), word.lower()) for vertex, word in found]
 

@@ -125,7 +125,6 @@ def _trial(suites: tuple[Suite, ...], result: SandboxResult) -> Trial:
         suites=suites,
         passed=passed,
         status=result.status,
-        # The assert stands in front of its error; it is told by itself.
-        error=result.first_error.rpartition(" -> ")[2],
+        error=result.error,
         stdout=result.stdout,
     )

@@ -23,21 +23,10 @@ if TYPE_CHECKING:
 
 LENGTH = 16  # hex digits
 #: settings that say where something is or how it is called; the fingerprint stands for them
-_WHERE = frozenset(
-    {
-        "name",
-        "kinds",
-        "id",
-        "revision",
-        "folder",
-        "path",
-        "gguf_file",
-        "package",
-        "asset",
-        "dev",
-        "test",
-    }
-)
+_WHERE = frozenset({
+    "name", "kinds", "id", "revision", "folder", "path", "gguf_file", "package", "asset",
+    "dev", "test",
+})  # fmt: skip
 _NO_NUMBERS = frozenset({"about", "objective"})
 #: what a run may do otherwise and still be the same setting
 _NO_PART = frozenset({"sandbox"})

@@ -16,12 +16,12 @@ first program, as a model that is asked once more without being told anything.
 from __future__ import annotations
 
 import ast
-import hashlib
 import math
 from dataclasses import dataclass
 from random import Random
 from typing import TYPE_CHECKING, Any
 
+from iterun.data.cache import digest
 from iterun.data.code_problems import Case, literal_arguments
 from iterun.ops.fuzz import wrong
 from iterun.ops.mutants import function_of, guarded, mutants, parameters
@@ -83,7 +83,7 @@ class _Edit:
 
 def mark(program: str) -> str:
     """A short digest of a program's text, by which it is known again."""
-    return hashlib.sha256(program.strip().encode(errors="surrogatepass")).hexdigest()[:16]
+    return digest(program.strip().encode(errors="surrogatepass"))[:16]
 
 
 def propose(request: Request, seed: int) -> str:

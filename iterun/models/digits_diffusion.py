@@ -9,15 +9,13 @@ another file.
 
 from __future__ import annotations
 
-import hashlib
-import json
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
 from iterun.data.digits_split import N_LABELS, SIDE, Style, load_digits_split
 from iterun.errors import ConfigError
 from iterun.models.forms import wrong_form
-from iterun.models.trained_once import kept
+from iterun.models.trained_once import check_counts, kept, major_versions, recipe_key
 from iterun.types import DiffusionModel, SampleJudge
 
 if TYPE_CHECKING:
@@ -48,12 +46,10 @@ class Recipe:
         Args:
             part: "denoiser", "tuned" or "classifier".
         """
-        from importlib.metadata import version
-
         from iterun.models import digits_networks, digits_training
 
         sizes = [digits_networks.WIDTH, digits_networks.N_BLOCKS, digits_networks.CONDITION]
-        majors = [version(name).partition(".")[0] for name in ("torch", "scikit-learn")]
+        majors = major_versions("torch", "scikit-learn")
         parts: list[object] = [part, self.seed, sizes, digits_training.BATCH, majors]
         if part == "classifier":
             parts += [self.classifier_steps, digits_training.CLASSIFIER]
@@ -61,7 +57,7 @@ class Recipe:
             parts += [self.train_steps, digits_training.DENOISER]
         if part == "tuned":
             parts += [self.tune_steps, self.style, digits_training.TUNING]
-        return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
+        return recipe_key(parts)
 
 
 @dataclass(kw_only=True)
@@ -210,14 +206,8 @@ def load_classifier(recipe: Recipe, shown: Shown) -> nn.Module:
 
 def _check(recipe: Recipe) -> None:
     """Refuse a recipe that trains nothing."""
-    least = {"train_steps": 1, "classifier_steps": 1, "seed": 0, "tune_steps": 0}
-    for key, bound in least.items():
-        value = getattr(recipe, key)
-        if not isinstance(value, int) or isinstance(value, bool) or value < bound:
-            raise ConfigError(
-                f"model.{key}={value} is not a whole number of at least {bound}",
-                hint=f"leave model.{key} away for its usual value",
-            )
+    check_counts(1, train_steps=recipe.train_steps, classifier_steps=recipe.classifier_steps)
+    check_counts(0, seed=recipe.seed, tune_steps=recipe.tune_steps)
     if recipe.style not in ("plain", "bold"):
         raise ConfigError(
             f"model.style={recipe.style} is neither plain nor bold",

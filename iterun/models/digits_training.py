@@ -1,7 +1,6 @@
 """How the small networks of digits are trained; the same bits again on one machine.
 
-Everything is drawn from generators of the recipe's own seed, on one CPU thread: with two, on a busy
-machine, steps this small take ten times as long.
+Everything is drawn from generators of the recipe's own seed, on one CPU thread.
 """
 
 from __future__ import annotations
@@ -14,6 +13,7 @@ import torch.nn.functional as F
 
 from iterun.data.digits_split import N_LABELS, Style, load_digits_split
 from iterun.models.digits_networks import Classifier, Denoiser
+from iterun.models.trained_once import one_thread
 from iterun.ops.diffusion import alphas_bar, noised
 from iterun.ops.rng import Generators
 
@@ -115,12 +115,7 @@ def _update(optimizer: torch.optim.Optimizer, loss: Tensor) -> None:
 @contextmanager
 def _apart(seed: int, name: str) -> Iterator[torch.Generator]:
     """One thread, and the global generator (which layers are drawn from) put back afterwards."""
-    threads = torch.get_num_threads()
-    with torch.random.fork_rng(devices=[]):
+    with one_thread(), torch.random.fork_rng(devices=[]):
         generators = Generators(seed)
         torch.manual_seed(generators.torch(f"{name} layers").initial_seed())
-        torch.set_num_threads(1)
-        try:
-            yield generators.torch(name)
-        finally:
-            torch.set_num_threads(threads)
+        yield generators.torch(name)

@@ -11,10 +11,7 @@ Networks are trained on first use and kept in the user's cache folder under a na
 
 from __future__ import annotations
 
-import hashlib
-import json
 import math
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -23,16 +20,22 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from iterun.data.digits_split import N_LABELS, SIDE, load_digits_split
-from iterun.errors import ConfigError, DivergedError
+from iterun.errors import DivergedError
 from iterun.models import digits_diffusion
 from iterun.models.digits_networks import FREQUENCIES, PIXELS, sinusoid
 from iterun.models.forms import wrong_form
-from iterun.models.trained_once import kept
+from iterun.models.trained_once import (
+    check_counts,
+    kept,
+    major_versions,
+    one_thread,
+    recipe_key,
+)
 from iterun.ops.flow_matching import flow_loss
 from iterun.ops.rng import Generators
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from iterun.types import Placement, Shown
 
@@ -132,19 +135,15 @@ def load(
     """
     if form is not FlowDigits:
         raise wrong_form(name, "a flow", form, kinds or ["flow"])
-    settings: dict[str, Any] = {
-        "train_steps": train_steps,
-        "classifier_steps": classifier_steps,
-        "seed": seed,
-    }
-    for key, value in settings.items():
-        least = 0 if key == "seed" else 1
-        if not isinstance(value, int) or isinstance(value, bool) or value < least:
-            raise ConfigError(
-                f"model.{key}={value} is not a whole number of at least {least}",
-                hint=f"leave model.{key} away for its usual value",
-            )
-    return FlowDigits(name=name, device=torch.device(place.device), **settings)
+    check_counts(1, train_steps=train_steps, classifier_steps=classifier_steps)
+    check_counts(0, seed=seed)
+    return FlowDigits(
+        name=name,
+        device=torch.device(place.device),
+        train_steps=train_steps,
+        classifier_steps=classifier_steps,
+        seed=seed,
+    )
 
 
 def fingerprint(settings: Mapping[str, Any]) -> str:
@@ -217,17 +216,6 @@ def fit_flow(
     return last
 
 
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """With two, on a busy machine, steps this small take ten times as long."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
-
-
 def _judges_recipe(steps: int, seed: int) -> digits_diffusion.Recipe:
     """The classifier's alone: the denoiser that goes with it is never trained."""
     return digits_diffusion.Recipe(train_steps=1, classifier_steps=steps, seed=seed)
@@ -235,8 +223,7 @@ def _judges_recipe(steps: int, seed: int) -> digits_diffusion.Recipe:
 
 def _key(train_steps: int, seed: int) -> str:
     """Of what decides the flow's weights: 16 hex digits."""
-    from importlib.metadata import version
-
-    majors = [version(name).partition(".")[0] for name in ("torch", "scikit-learn")]
-    parts = ["flow", train_steps, seed, WIDTH, N_INNER, FREQUENCIES, BASE, WARMUP, majors]
-    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
+    majors = major_versions("torch", "scikit-learn")
+    return recipe_key(
+        ["flow", train_steps, seed, WIDTH, N_INNER, FREQUENCIES, BASE, WARMUP, majors]
+    )

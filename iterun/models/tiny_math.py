@@ -8,8 +8,6 @@ core, and keeps them in the cache folder.
 
 from __future__ import annotations
 
-import hashlib
-import json
 import logging
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
@@ -20,6 +18,7 @@ from iterun.errors import ConfigError
 from iterun.models import lm
 from iterun.models.forms import wrong_form
 from iterun.models.snapshot import fingerprint as files_fingerprint
+from iterun.models.trained_once import check_counts, major_versions, one_thread, recipe_key
 from iterun.types import LanguageModel, StreamedLanguageModel
 
 if TYPE_CHECKING:
@@ -146,10 +145,7 @@ def recipe(steps: int = STEPS) -> AdamWRecipe:
 def train_model(
     problems: Sequence[Problem], steps: int, seed: int, shown: Shown
 ) -> tuple[nn.Module, float]:
-    """A model from random weights, in eval mode, and its loss, nats a token of the completions.
-
-    One thread: with two, on a busy machine, steps this small take many times as long.
-    """
+    """A model from random weights, in eval mode, and its loss, nats a token of the completions."""
     import torch
     from transformers import LlamaForCausalLM
 
@@ -158,7 +154,6 @@ def train_model(
 
     draw = Generators(seed).torch("batches")
     ids, labels = encoded(problems)
-    threads = torch.get_num_threads()
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)  # of the weights; there is no dropout
         model: nn.Module = LlamaForCausalLM(config()).train()
@@ -167,11 +162,8 @@ def train_model(
         index = torch.randint(len(ids), (BATCH,), generator=draw)
         return completion_loss(model, ids[index], labels[index])
 
-    torch.set_num_threads(1)
-    try:
+    with one_thread():
         loss = fit(model, loss_at, recipe(steps), shown, "training tiny-math, minutes, once")
-    finally:
-        torch.set_num_threads(threads)
     return model.eval().requires_grad_(requires_grad=False), loss
 
 
@@ -217,24 +209,16 @@ def save(folder: Path, model: Any) -> None:
 
 def _key(steps: int, seed: int) -> str:
     """16 hex digits of all that decides the weights."""
-    from importlib.metadata import version
-
     shape = {
         key: value for key, value in config().to_dict().items() if key != "transformers_version"
     }
-    majors = [version(name).partition(".")[0] for name in ("torch", "transformers")]
-    parts = [tiny_math().fingerprint, shape, asdict(recipe(steps)), BATCH, seed, majors]
-    return hashlib.sha256(json.dumps(parts, default=str).encode()).hexdigest()[:16]
+    majors = major_versions("torch", "transformers")
+    return recipe_key([tiny_math().fingerprint, shape, asdict(recipe(steps)), BATCH, seed, majors])
 
 
 def _check(*, train: bool, steps: int, seed: int) -> None:
-    settings: tuple[tuple[str, object, int], ...] = (("steps", steps, 1), ("seed", seed, 0))
-    for key, value, least in settings:
-        if not isinstance(value, int) or isinstance(value, bool) or value < least:
-            raise ConfigError(
-                f"model.{key}={value} is not a whole number of at least {least}",
-                hint=f"leave model.{key} away for its usual value",
-            )
+    check_counts(1, steps=steps)
+    check_counts(0, seed=seed)
     if not train and (steps, seed) != (STEPS, SEED):
         raise ConfigError(
             f"model.steps={steps} model.seed={seed}: the model in the package is another one",

@@ -1,16 +1,19 @@
-"""Small networks trained on first use and kept in the user's cache folder."""
+"""Small models trained on first use and kept in the user's cache folder: what they share."""
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import shutil
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from iterun.data.cache import cache_root, made_once
+from iterun.data.cache import cache_root, digest, made_once
+from iterun.errors import ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from torch import nn
@@ -18,6 +21,45 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 WEIGHTS = "model.safetensors"
+
+
+def recipe_key(parts: Sequence[object]) -> str:
+    """16 hex digits of all that decides the weights; what JSON doesn't know enters by its text."""
+    return digest(json.dumps(parts, default=str))[:16]
+
+
+def major_versions(*libraries: str) -> list[str]:
+    """Of libraries that weights depend on."""
+    from importlib.metadata import version
+
+    return [version(name).partition(".")[0] for name in libraries]
+
+
+def check_counts(least: int, **settings: object) -> None:
+    """Refuse what is no whole number of at least `least`.
+
+    Raises:
+        ConfigError: it names the first such one, as `model.NAME`.
+    """
+    for key, value in settings.items():
+        if not isinstance(value, int) or isinstance(value, bool) or value < least:
+            raise ConfigError(
+                f"model.{key}={value} is not a whole number of at least {least}",
+                hint=f"leave model.{key} away for its usual value",
+            )
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """With two, on a busy machine, steps of nets this small take ten times as long."""
+    import torch
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 def kept(name: str, build: Callable[[], nn.Module], train: Callable[[], nn.Module]) -> nn.Module:

@@ -103,6 +103,19 @@ def test_no_choice_is_made_while_runs_are_unfinished(state):
     assert "iterun resume 2-1" in caught.value.hint
 
 
+def test_no_choice_is_made_between_a_program_and_language_models():
+    found = [
+        row(1, 1, 1.0, parameters={"x": 1, "model_kind": "program"}),
+        row(2, 1, 2.0, parameters={"x": 2, "model_kind": "llm"}),
+    ]
+
+    with pytest.raises(ConfigError, match="some of these are runs of a program") as caught:
+        choose(found)
+
+    assert "model_kind=llm" in caught.value.hint
+    assert choose(found[:1]).candidates[0].label
+
+
 def test_runs_of_two_systems_are_no_choice():
     with pytest.raises(ConfigError, match="runs of 2 systems"):
         choose([row(1, 1, 1.0), row(1, 1, 1.0, system="mine/count")])

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from iterun.analysis import evaluation, selection
 from iterun.analysis.numbers import column
 from iterun.analysis.report.listing import Cell, Column, numbers
-from iterun.analysis.settings import Setting
+from iterun.analysis.settings import Setting, block_of
 from iterun.errors import StoreError
 from iterun.store import paths, selections, sweeps
 from iterun.store.rows import row_of
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 class Evaluation:
     """Settings that were evaluated on the same fresh seeds."""
 
-    system: str
+    system: str  #: its block
     metric: str
     goal: str
     columns: list[Column]
@@ -53,19 +53,23 @@ def read(outputs: Path, rows: Iterable[Row]) -> list[Evaluation]:
         record = selections.read(path.parent)
         if record is None or not (path.parent.name in asked or known.keys() & record.tuning_runs):
             continue
-        key = (record.system, record.metric, record.goal, *record.seeds, *record.changes)
-        one = _evaluated(outputs, path.parent, record, known)
+        block, one = _evaluated(outputs, path.parent, record, known)
+        key = (block, record.metric, record.goal, *record.seeds, *record.changes)
         found.setdefault(key, []).append((record, one))
-    return [_evaluation(members) for members in found.values()]
+    return [_evaluation(str(key[0]), members) for key, members in found.items()]
 
 
-def _evaluated(outputs: Path, folder: Path, record: Selection, known: dict[str, Row]) -> Evaluated:
+def _evaluated(
+    outputs: Path, folder: Path, record: Selection, known: dict[str, Row]
+) -> tuple[str, Evaluated]:
+    """A setting, and the block in which it is ranked."""
     tuning = _rows(outputs, _tuning(outputs, record), known, set(record.tuning_runs))
     values = selection.values_by_seed(tuning, record.metric)
     tuned = {seed: x for seed, x in values.items() if seed in record.tuning_seeds}
     setting = Setting(signature=record.signature, system=record.system, rows=tuning)
     fresh = _rows(outputs, ((d.name, d) for d in _runs(folder)), {}, None)
-    return evaluation.Evaluated(
+    block = next((block_of(row) for row in (*tuning, *fresh)), record.system)
+    return block, evaluation.Evaluated(
         label=record.label, role=record.role,
         tuned=selection.Scored(setting=setting, values=tuned) if tuned else None,
         values=selection.values_by_seed(fresh, record.metric),
@@ -105,13 +109,11 @@ def _rows(
     return list(rows.values())
 
 
-def _evaluation(members: Sequence[tuple[Selection, Evaluated]]) -> Evaluation:
+def _evaluation(block: str, members: Sequence[tuple[Selection, Evaluated]]) -> Evaluation:
     first = members[0][0]
     ranked = sorted(members, key=lambda it: (it[1].role != evaluation.CHOSEN, it[0].rank))
     lines = evaluation.table([one for _, one in ranked], first.goal)
-    return Evaluation(
-        first.system, first.metric, first.goal, _columns(lines), " ".join(first.changes)
-    )
+    return Evaluation(block, first.metric, first.goal, _columns(lines), " ".join(first.changes))
 
 
 def _columns(lines: Sequence[Line]) -> list[Column]:

@@ -14,6 +14,7 @@ from iterun.analysis.compare import compare
 from iterun.analysis.numbers import count, duration
 from iterun.analysis.report import charts, evaluations, groups, listing, runs
 from iterun.analysis.report.artifacts import MOST_FILES, Budget
+from iterun.analysis.settings import block_of
 from iterun.store.reader import RunView
 
 if TYPE_CHECKING:
@@ -90,8 +91,10 @@ def read(
     )  # fmt: skip
     budget = Budget(int(megabytes * 1e6) - 100_000)
     # Fresh seeds are held against tuning seeds in a table of their own, never in one mean.
-    tuned = {row.system for row in rows if not evaluations.is_one(row)}
-    found = compare([row for row in rows if not (evaluations.is_one(row) and row.system in tuned)])
+    tuned = {block_of(row) for row in rows if not evaluations.is_one(row)}
+    found = compare(
+        [row for row in rows if not (evaluations.is_one(row) and block_of(row) in tuned)]
+    )
     evaluated = evaluations.read(outputs, rows) if outputs else []
     for name in found.systems:
         page.systems.append(system := _system(name, found))

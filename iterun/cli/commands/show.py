@@ -41,7 +41,7 @@ def command(
       iterun show k3fa@7
       iterun show task=prune/perp
       iterun show @-1 --open-failures
-      iterun show @-1 --transcript graph-3
+      iterun show @-1 --transcript g003
     """
     if transcript is not None and open_failures:
         raise ConfigError("--transcript and --open-failures exclude one another", hint="")

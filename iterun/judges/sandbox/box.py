@@ -64,7 +64,8 @@ class SandboxResult:
     status: Status
     passed: int
     failed: int  #: tests that didn't pass, those that were not reached included
-    first_error: str  #: the test and the last line of its error; empty if all passed
+    error: str  #: the last line of the first error; empty if all passed
+    first_error: str  #: the same, behind the test that it belongs to
     verdicts: tuple[bool, ...]  #: by test
     stdout: str  #: the first bytes of what all tests printed, one after the other
     seconds: float  #: wall time, the start of the sandbox included
@@ -225,18 +226,19 @@ def _program_result(job: Program, played: Played) -> SandboxResult:
     outcomes = _all_outcomes(played, max(1, len(job.tests)))
     verdicts = tuple(kind == "pass" for kind, _ in outcomes)
     status: Status = "pass"
-    first_error = ""
+    error = first_error = ""
     if not all(verdicts):
         at = verdicts.index(False)
-        status = STATUSES[outcomes[at][0]]
-        first_error = outcomes[at][1]
-        if job.tests and status != "error":
-            first_error = f"{job.tests[at]} -> {first_error}"
+        kind, error = outcomes[at]
+        status = STATUSES[kind]
+        has_test = job.tests and status != "error"
+        first_error = f"{job.tests[at]} -> {error}" if has_test else error
     passed = sum(verdicts) if job.tests else 0
     return SandboxResult(
         status=status,
         passed=passed,
         failed=len(job.tests) - passed,
+        error=error,
         first_error=first_error,
         verdicts=verdicts if job.tests else (),
         stdout=played.stdout.decode(errors="replace"),

@@ -59,10 +59,6 @@ class Room:
                 sweep = "children" if uid is None else "user"
                 yield [], settings | {"sweep": sweep, "uid": uid, "folder": folder}
 
-    def environment(self, folder: str) -> dict[str, str]:
-        """All that a program finds in its environment."""
-        return environment(folder)
-
     def _tasks(self) -> int | None:
         """RLIMIT_NPROC: the kernel counts all tasks of a user, but those in a namespace apart."""
         if os.getuid() == 0:
@@ -74,6 +70,7 @@ class Room:
 
 
 def environment(folder: str) -> dict[str, str]:
+    """All that a program finds in its environment."""
     return {
         "PATH": PATH,
         "HOME": folder,

@@ -16,6 +16,8 @@ from functools import cache
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
+from iterun.judges.sandbox.levels import environment
+
 if TYPE_CHECKING:
     from types import CodeType
 
@@ -77,7 +79,7 @@ def play(room: Room, job: dict[str, Any], *, output: int) -> Played:
                 pass_fds=(file.fileno(), reported),
                 start_new_session=True,
                 cwd="/",
-                env=room.environment(settings["folder"]),
+                env=environment(settings["folder"]),
             )
         except BaseException:
             os.close(report)

@@ -3,10 +3,32 @@
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING, Literal
+from dataclasses import asdict, replace
+from typing import TYPE_CHECKING, Any, Literal
+
+from iterun.types import Usage
 
 if TYPE_CHECKING:
-    from iterun.types import Reply, Usage
+    from collections.abc import Mapping
+
+    from iterun.types import Reply
+
+
+class Counted:
+    """A chat model whose state is what it has done so far."""
+
+    def __init__(self) -> None:
+        self._usage = Usage()
+
+    def usage(self) -> Usage:
+        """A copy: what is counted later does not enter it."""
+        return replace(self._usage)
+
+    def state(self) -> dict[str, Any]:
+        return asdict(self._usage)
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        self._usage = Usage(**state)
 
 
 def count(usage: Usage, reply: Reply) -> None:

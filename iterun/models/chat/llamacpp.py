@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import importlib.util
 import time
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from iterun.data.cache import file_digest
 from iterun.errors import ConfigError, UnavailableError
+from iterun.models.chat.counting import Counted, count
 from iterun.models.forms import wrong_form
-from iterun.types import ChatModel, Reply, Usage
+from iterun.types import ChatModel, Reply
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -71,7 +71,7 @@ def fingerprint(settings: Mapping[str, Any]) -> str:
     return "gguf:" + file_digest(_file(settings.get("path")))
 
 
-class LlamaCpp:
+class LlamaCpp(Counted):
     """A chat model that llama.cpp computes (types.ChatModel).
 
     Args:
@@ -85,6 +85,7 @@ class LlamaCpp:
         from iterun.models.chat.conversation import Conversation
         from iterun.models.chat.llama_tokens import LlamaTokens
 
+        super().__init__()
         tokens = LlamaTokens(llama)
         self.name, self.context = name, int(llama.n_ctx())
         self._llama = llama
@@ -92,11 +93,9 @@ class LlamaCpp:
             name=name, tokenizer=tokens, config_ends=tokens.ends()
         )
         self._written: list[int] = []  # what the cache holds
-        self._usage = Usage()
 
     def generate(self, requests: Sequence[Request]) -> list[Reply]:
         """A reply to each, one after the other; as `local`."""
-        from iterun.models.chat.counting import count
         from iterun.models.chat.fitting import fitting
 
         found = []
@@ -110,7 +109,6 @@ class LlamaCpp:
 
     def score(self, request: Request, continuations: Sequence[str]) -> list[float]:
         """Sums of log-probabilities, nats; as `local`."""
-        from iterun.models.chat.counting import count
         from iterun.models.chat.fitting import fitting_scores
 
         began = time.perf_counter()
@@ -121,15 +119,6 @@ class LlamaCpp:
         count(self._usage, Reply(texts=(), finish=(), prompt_tokens=read))
         self._usage.seconds += time.perf_counter() - began
         return [float(it) for it in scores]
-
-    def usage(self) -> Usage:
-        return self._usage
-
-    def state(self) -> dict[str, Any]:
-        return asdict(self._usage)
-
-    def restore(self, state: Mapping[str, Any]) -> None:
-        self._usage = Usage(**state)
 
     def close(self) -> None:
         self._llama.close()

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import time
 from copy import deepcopy
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Literal
 
 import torch
@@ -20,23 +19,23 @@ from iterun.models.chat.checks import check_settings
 from iterun.models.chat.constrained import Form, FormFiller
 from iterun.models.chat.continuations import continuation_logprobs
 from iterun.models.chat.conversation import Conversation
-from iterun.models.chat.counting import all_stopped, count
+from iterun.models.chat.counting import Counted, all_stopped, count
 from iterun.models.chat.decoding import Decoder, Sample
 from iterun.models.chat.fitting import fitting, fitting_scores
 from iterun.models.chat.network import Network
 from iterun.models.chat.prefixes import Prefixes
 from iterun.models.chat.rows import Rows
-from iterun.types import Reply, Usage
+from iterun.types import Reply
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from iterun.models.chat.fitting import Asked
     from iterun.models.lm import CausalLM
     from iterun.types import Request
 
 
-class LocalChat:
+class LocalChat(Counted):
     """A causal language model that answers conversations (types.ChatModel).
 
     Args:
@@ -51,6 +50,7 @@ class LocalChat:
     kind: Literal["llm", "scripted", "program"] = "llm"
 
     def __init__(self, model: CausalLM, *, batch_size: int, prefix_cache_mb: float) -> None:
+        super().__init__()
         check_settings(batch_size, prefix_cache_mb)
         self.name, self.module, self.context = model.name, model.module, model.context
         self._model, self._batch_size, self._cache_mb = model, batch_size, prefix_cache_mb
@@ -59,7 +59,6 @@ class LocalChat:
         )
         self._network = Network(model.module, model.name)
         self.prefixes = Prefixes(self._network, int(prefix_cache_mb * 1e6))
-        self._usage = Usage()
 
     def __deepcopy__(self, memo: dict[int, Any]) -> LocalChat:
         """With weights of its own and the same counts; the prompts that were kept stay here."""
@@ -108,15 +107,6 @@ class LocalChat:
         count(self._usage, Reply(texts=(), finish=(), prompt_tokens=read))
         self._usage.seconds += time.perf_counter() - began
         return [float(it) for it in scores]
-
-    def usage(self) -> Usage:
-        return self._usage
-
-    def state(self) -> dict[str, Any]:
-        return asdict(self._usage)
-
-    def restore(self, state: Mapping[str, Any]) -> None:
-        self._usage = Usage(**state)
 
     def close(self) -> None:
         self.prefixes.clear()

@@ -6,17 +6,22 @@ It is no language model, and everything that shows its runs says so: `kind` is "
 from __future__ import annotations
 
 import time
-from dataclasses import asdict, replace
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from iterun.errors import ConfigError
 from iterun.models.chat.checks import check_requests
-from iterun.models.chat.counting import all_stopped, beginning_with, count, sample_seed
+from iterun.models.chat.counting import (
+    Counted,
+    all_stopped,
+    beginning_with,
+    count,
+    sample_seed,
+)
 from iterun.models.forms import wrong_form
-from iterun.types import ChatModel, Programmed, Reply, Usage
+from iterun.types import ChatModel, Programmed, Reply
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
 
     from iterun.types import Placement, Proposer, Request
 
@@ -40,7 +45,7 @@ def load(
     return ProgramChat(name)
 
 
-class ProgramChat:
+class ProgramChat(Counted):
     """The model (types.ChatModel and types.Programmed); it counts calls, and no tokens.
 
     Args:
@@ -51,9 +56,9 @@ class ProgramChat:
     kind: Literal["llm", "scripted", "program"] = "program"
 
     def __init__(self, name: str, *, clock: Callable[[], float] = time.monotonic) -> None:
+        super().__init__()
         self.name = name
         self._proposer: Proposer | None = None
-        self._usage = Usage()
         self._clock = clock
 
     def answer_with(self, proposer: Proposer) -> None:
@@ -95,15 +100,6 @@ class ProgramChat:
             f"model={self.name} is a program, which has no probabilities",
             hint="use a language model on this machine: model=smollm2-135m",
         )
-
-    def usage(self) -> Usage:
-        return replace(self._usage)
-
-    def state(self) -> dict[str, Any]:
-        return {"usage": asdict(self._usage)}
-
-    def restore(self, state: Mapping[str, Any]) -> None:
-        self._usage = Usage(**state["usage"])
 
     def close(self) -> None:
         """Nothing is open."""

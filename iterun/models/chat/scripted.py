@@ -14,16 +14,16 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from iterun.data.cache import file_digest
 from iterun.errors import ConfigError
 from iterun.models.chat.checks import check_requests
-from iterun.models.chat.counting import all_stopped, beginning_with, count
+from iterun.models.chat.counting import Counted, all_stopped, beginning_with, count
 from iterun.models.forms import wrong_form
-from iterun.types import ChatModel, Reply, Usage
+from iterun.types import ChatModel, Reply
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -102,7 +102,7 @@ def rows(path: Path) -> list[Row]:
     return found
 
 
-class ScriptedChat:
+class ScriptedChat(Counted):
     """The model (types.ChatModel); it counts no tokens, since it has none.
 
     Args:
@@ -113,10 +113,10 @@ class ScriptedChat:
     kind: Literal["llm", "scripted", "program"] = "scripted"
 
     def __init__(self, name: str, rows: Sequence[Row]) -> None:
+        super().__init__()
         self.name = name
         self._rows = list(rows)
         self._used = [0] * len(rows)
-        self._usage = Usage()
 
     def generate(self, requests: Sequence[Request]) -> list[Reply]:
         """A reply to each, in order; rows are used up in that order.
@@ -145,11 +145,8 @@ class ScriptedChat:
             hint="use a language model on this machine: model=smollm2-135m",
         )
 
-    def usage(self) -> Usage:
-        return replace(self._usage)
-
     def state(self) -> dict[str, Any]:
-        return {"usage": asdict(self._usage), "used": list(self._used)}
+        return {"usage": super().state(), "used": list(self._used)}
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Go on where the state was taken.
@@ -163,7 +160,8 @@ class ScriptedChat:
                 f"not of {len(self._rows)}",
                 hint="put the old file back, or begin a new run",
             )
-        self._usage, self._used = Usage(**state["usage"]), list(state["used"])
+        super().restore(state["usage"])
+        self._used = list(state["used"])
 
     def close(self) -> None:
         """Nothing is open."""

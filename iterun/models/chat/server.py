@@ -10,7 +10,6 @@ from __future__ import annotations
 import threading
 import time
 import weakref
-from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from iterun.data.cache import cache_root
@@ -18,14 +17,14 @@ from iterun.errors import ConfigError, ServerError
 from iterun.models.chat import settings as server_settings
 from iterun.models.chat.asking import Asker
 from iterun.models.chat.checks import check_requests
-from iterun.models.chat.counting import count
+from iterun.models.chat.counting import Counted, count
 from iterun.models.chat.dialect import Dialect
 from iterun.models.chat.endpoint import client, endpoint
 from iterun.models.chat.pool import as_completed
 from iterun.models.chat.replies_cache import Askings, RepliesCache, described
 from iterun.models.chat.retry import Pause, Retry
 from iterun.models.forms import wrong_form
-from iterun.types import ChatModel, Reply, Usage
+from iterun.types import ChatModel, Reply
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -73,7 +72,7 @@ def fingerprint(settings: Mapping[str, Any]) -> str:
     return f"server:{read.base_url}#{read.id}"
 
 
-class ServerChat:
+class ServerChat(Counted):
     """The model (types.ChatModel).
 
     Args:
@@ -93,11 +92,11 @@ class ServerChat:
         clock: Callable[[], float] = time.monotonic,
         now: Callable[[], float] = time.time,
     ) -> None:
+        super().__init__()
         self.name = settings.name
         self.while_waiting: Callable[[], None] = lambda: None  #: ten times a second; may raise
         self._settings = settings
         self._clock = clock
-        self._usage = Usage()
         self._dialect = Dialect(model=settings.id, continues=settings.continue_prefix)
         place = endpoint(settings)
         self._asker = Asker(
@@ -153,9 +152,6 @@ class ServerChat:
             hint="use a model on this machine: model=smollm2-135m, or model=hf model.id=OWNER/NAME",
         )
 
-    def usage(self) -> Usage:
-        return replace(self._usage)
-
     def paid(self) -> float | None:
         """The price of all tokens that were paid for; None without model.price_in and price_out."""
         price_in, price_out = self._settings.price_in, self._settings.price_out
@@ -167,13 +163,13 @@ class ServerChat:
 
     def state(self) -> dict[str, Any]:
         return {
-            "usage": asdict(self._usage),
+            "usage": super().state(),
             "asked": self._askings.state(),
             "refused": sorted(self._dialect.refused),
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        self._usage = Usage(**state["usage"])
+        super().restore(state["usage"])
         self._askings.restore(state["asked"])
         self._dialect.refused = set(state["refused"])
 

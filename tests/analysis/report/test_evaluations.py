@@ -26,12 +26,13 @@ def outputs(tmp_path: Path) -> Path:
     return tmp_path / "outputs"
 
 
-@pytest.fixture
-def runs(make: Callable, outputs: Path) -> dict[str, Path]:
+@pytest.fixture(params=["llm", "program"])
+def runs(make: Callable, outputs: Path, request: pytest.FixtureRequest) -> dict[str, Path]:
     """Two tuned settings; the better one evaluated on two fresh seeds, which are worse."""
-    setting: dict[str, Any] = {"signature": "s5", "parameters": {"sparsity": 0.5}}
+    who = {"model_kind": request.param}
+    setting: dict[str, Any] = {"signature": "s5", "parameters": {"sparsity": 0.5} | who}
     found = {f"t{n}": make(f"t{n}", seed=n, ppl=[30.0, 10.0 + n], **setting) for n in (1, 2)}
-    found["u1"] = make("u1", ppl=[30.0, 25.0], signature="s6", parameters={"sparsity": 0.6})
+    found["u1"] = make("u1", ppl=[30.0, 25.0], signature="s6", parameters={"sparsity": 0.6} | who)
     for n in range(2):
         id = f"e{n}"
         found[id] = make(

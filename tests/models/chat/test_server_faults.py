@@ -147,11 +147,11 @@ def test_too_many_failures_stop_the_run(server: Server) -> None:
     server.always = Status(500)
 
     with pytest.raises(ServerError) as caught:
-        chat_on(server, attempts=1, concurrency=1).generate([ask(str(k)) for k in range(4)])
+        chat_on(server, attempts=1, concurrency=1).generate([ask(str(k)) for k in range(20)])
 
     assert caught.value.exit_status == 3
     assert "model.max_error_rate=0.5" in caught.value.message
-    assert server.calls == 3
+    assert server.calls in (11, 12)  # one may be on its way already
 
 
 def test_half_of_the_requests_may_fail(server: Server) -> None:
