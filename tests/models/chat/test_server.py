@@ -67,7 +67,7 @@ def test_an_interruption_does_not_wait_for_the_server(server: Server) -> None:
     with pytest.raises(KeyboardInterrupt):
         chat.generate([ask("a"), ask("b")])
 
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < PATIENCE / 2
 
 
 @pytest.mark.slow
@@ -92,7 +92,7 @@ def test_ctrl_c_ends_a_process_whose_calls_hang(server: Server) -> None:
     began = time.monotonic()
     _, said = running.communicate(timeout=PATIENCE)
 
-    assert time.monotonic() - began < 3
+    assert time.monotonic() - began < PATIENCE / 2
     assert "KeyboardInterrupt" in said
 
 
