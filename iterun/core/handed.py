@@ -46,6 +46,10 @@ class Handed:
         typed = "data" if role == "data" else f"data@{role}"
         return self._built_as(role, self._builder(role, typed))
 
+    def has(self, role: str) -> bool:
+        """Whether the run names something for this role."""
+        return role in self._builders
+
     def other(self, role: str, *arguments: Any) -> Any:
         """What another role's builder makes of the arguments; built once for each of them."""
         key = ":".join([role, *map(repr, arguments)])

@@ -27,6 +27,8 @@ class Procedure:
     #: what `model=` and `data=` have to be, as their files say (kinds, kind); None: anything
     model_kind: ClassVar[str | None] = None
     data_kind: ClassVar[str | None] = None
+    #: whether it reads the course of its step size from `run.schedule`
+    takes_schedule: ClassVar[bool] = False
     #: metrics that may be infinite or NaN without ending the run as `diverged`
     may_be_infinite: ClassVar[frozenset[str]] = frozenset()
 

@@ -15,6 +15,7 @@ from iterun.core import render
 from iterun.core.handed import Handed
 from iterun.core.numbers import plain, plain_result
 from iterun.core.progress import InnerProgress, Listener, Remark
+from iterun.errors import ConfigError
 from iterun.ops.rng import Generators
 from iterun.store.schema import encode
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     import torch
 
     from iterun.core.signals import Watch
+    from iterun.ops.lr_schedule import Schedule
     from iterun.store.writer import RunWriter
     from iterun.types import Placement, Ref
 
@@ -53,7 +55,8 @@ class Run:
         writer: the run directory's.
         place: device, dtype, threads.
         seed: of all generators.
-        builders: by role: "model" (form) -> model; "data" () -> data set; "judge"; "schedule".
+        builders: by role: "model" (form) -> model; "data" () -> data set; "judge";
+            "schedule" (n_steps) -> multipliers.
         listener: hears inner progress and remarks.
         watch: signals and the time budget.
         clock: seconds.
@@ -119,9 +122,24 @@ class Run:
         """Where code that a model wrote is run, as `sandbox.*` says: `judges.sandbox.Sandbox`."""
         return self.handed.other("sandbox")
 
-    def schedule(self, n_steps: int) -> Any:
-        """What `schedule=` names: a multiplier of task.lr by the step 0 ... n_steps - 1."""
-        return self.handed.other("schedule", n_steps)
+    def schedule(self, n_steps: int) -> Schedule | None:
+        """What `schedule=` names: multipliers of the peak rate by the step 0 ... n_steps - 1.
+
+        None: nothing is named, the system keeps to its own. A class that asks for it says
+        `takes_schedule`.
+        """
+        if not self.handed.has("schedule"):
+            return None
+        return self.handed.other("schedule", n_steps)  # type: ignore[no-any-return]  # a builder's
+
+    def refuse_schedule(self, why: str) -> None:
+        """Let no course of the step size pass where these settings take no steps.
+
+        Raises:
+            ConfigError: `schedule=` names one.
+        """
+        if self.handed.has("schedule"):
+            raise ConfigError(f"schedule= sets nothing here: {why}", hint="leave schedule= away")
 
     def generator(
         self, name: str, *key: object, device: str | torch.device = "cpu"

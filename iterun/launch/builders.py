@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -96,7 +97,7 @@ def _builder(
     target = locate_builder(node["_target_"], role)
     settings = settings_of(node, role)
     if not is_model(node):
-        return lambda: target(**settings)
+        return partial(target, **settings)
 
     def model(form: type) -> Any:
         def make() -> Any:

@@ -54,6 +54,7 @@ def checked(
     if cls is not None:
         found += _of_task(cls, task, extra)
         found += _of_kind(cls, config, extra)
+        found += _of_schedule(cls, config)
     hint = cls.threads if cls is not None else None
     place = _caught(found, lambda: device.place(config["backend"] or {}, hint, threads))
     raise_all(found)
@@ -188,6 +189,16 @@ def _of_kind(
         yield ConfigError(
             f"{typed} {said}, and {system} needs the kind {needed}",
             hint=f"these fit: {fitting}" if fitting else f"no {group} of kind {needed} is here",
+        )
+
+
+def _of_schedule(cls: type[Procedure], config: Mapping[str, Any]) -> Iterator[ConfigError]:
+    """A course of step sizes for a system that takes none from outside."""
+    node = config.get("schedule")
+    if node is not None and not cls.takes_schedule:
+        yield ConfigError(
+            f"schedule={node.get('name')}: {config['task']['about']['system']} reads no schedule",
+            hint="leave schedule= away",
         )
 
 

@@ -10,6 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 from iterun.models import mask_files, pruned, tensor_files
+from iterun.models.gradient_norms import GradientNorms
 from iterun.models.repair import Repaired, Task, repair
 from iterun.models.sequential import (
     BlockSource,
@@ -21,13 +22,14 @@ from iterun.models.sequential import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
 
     import torch
     from torch import Tensor
 
     from iterun.models.recipe import Recipe
+    from iterun.ops.lr_schedule import Schedule
     from iterun.ops.sparsify import Method
     from iterun.types import Ref
 
@@ -41,6 +43,8 @@ class Keeper(Protocol):
     def progress(self, items: Iterable[Any], label: str) -> Iterator[Any]: ...
     def save_file(self, name: str, write: Callable[[Path], None], at: int | None = None) -> Ref: ...
     def load(self, ref: Ref) -> Path: ...
+    def append(self, name: str, rows: Sequence[Any]) -> None: ...
+    def schedule(self, n_steps: int) -> Schedule | None: ...
 
 
 class BlockPass:
@@ -72,6 +76,7 @@ class BlockPass:
         self._hidden: Tensor | None = None  # X
         self._kwargs: dict[str, Any] = {}  # the blocks' other arguments
         self._files: list[dict[str, Ref]] = []  # of the blocks done
+        self.norms = GradientNorms(l1=True)
 
     @property
     def n_done(self) -> int:
@@ -160,6 +165,8 @@ class BlockPass:
             task,
             self._recipe,
             self._run.generator("lora", i),
+            self.norms,
+            self._run.schedule(self._recipe.steps),
             rows=self._rows,
             size=self._size,
             shown=self._run.progress,

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from iterun.models.classifier_recipe import Batches, Recipe
+    from iterun.ops.lr_schedule import Schedule
     from iterun.types import ImageSplit
 
 EVALUATED = 500  # pictures a forward pass, at least
@@ -39,12 +40,19 @@ class Training:
         batches: what is trained on.
         recipe: how.
         masks: bool, by parameter name, True = kept; {}: nothing is removed.
+        schedule: multipliers of the rate by step, instead of the recipe's own.
     """
 
     def __init__(
-        self, module: nn.Module, batches: Batches, recipe: Recipe, masks: Mapping[str, Tensor]
+        self,
+        module: nn.Module,
+        batches: Batches,
+        recipe: Recipe,
+        masks: Mapping[str, Tensor],
+        schedule: Schedule | None = None,
     ) -> None:
         self.module, self.batches, self.recipe = module, batches, recipe
+        self._multiplier = recipe.multiplier if schedule is None else schedule
         named = dict(module.named_parameters())
         self._parameters = list(named.values())
         self._values = [parameter.data for parameter in self._parameters]
@@ -67,6 +75,8 @@ class Training:
         self._momentum = [torch.zeros_like(value) for value in self._values]
         self._last = torch.zeros((), device=self.device)  # loss of the step before
         self._sum = torch.zeros((), device=self.device)
+        #: 2-norms of the gradients of L by step; 0 where it was not done
+        self.norms = torch.zeros(self.recipe.steps, device=self.device)
         self.module.train()
 
     def advance(self) -> None:
@@ -108,6 +118,7 @@ class Training:
             "momentum": [value.clone() for value in self._momentum],
             "last": self._last.clone(),
             "sum": self._sum.clone(),
+            "norms": self.norms.clone(),
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
@@ -116,17 +127,21 @@ class Training:
             value.copy_(saved)
         self._last.copy_(state["last"])
         self._sum.copy_(state["sum"])
+        self.norms.copy_(state["norms"])
 
     @torch.no_grad()
     def _update(self, gradients: list[Tensor]) -> None:
         recipe = self.recipe
+        self.norms[self.step] = torch.stack(torch._foreach_norm(gradients)).norm()
         if recipe.weight_decay:
             torch._foreach_add_(gradients, self._values, alpha=recipe.weight_decay)
         if self._masked:
             torch._foreach_mul_([gradients[k] for k in self._masked], self._factors)
         torch._foreach_mul_(self._momentum, recipe.momentum)
         torch._foreach_add_(self._momentum, gradients)
-        torch._foreach_add_(self._values, self._momentum, alpha=-recipe.rate(self.step))
+        torch._foreach_add_(
+            self._values, self._momentum, alpha=-recipe.lr * self._multiplier(self.step)
+        )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -65,9 +65,9 @@ class Recipe:
                 hint="as in task.milestones=[0.5,0.75]",
             )
 
-    def rate(self, step: int) -> float:
-        """The rate of optimizer step 0, 1, ..."""
-        return self.lr * multistep(
+    def multiplier(self, step: int) -> float:
+        """Of the peak rate at optimizer step 0, 1, ..."""
+        return multistep(
             step,
             n_steps=self.steps,
             milestones=self.milestones,

@@ -19,6 +19,7 @@ import torch.nn.functional as F
 
 from iterun.errors import ConfigError
 from iterun.models import adapters
+from iterun.models.gradient_norms import GradientNorms
 from iterun.ops.consistency import consistency, pseudo_huber, solver_times
 from iterun.ops.diffusion import ddim_step, gaussian, guided_eps, noised
 from iterun.types import WordConditioned
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor, nn
 
+    from iterun.ops.lr_schedule import Schedule
     from iterun.types import DiffusionModel
 
 Variant = Literal["lora", "full"]
@@ -54,11 +56,11 @@ class Distillation:
     solver_steps: int  #: N
     n_steps: int  #: optimizer steps in all
 
-    def rate(self, i: int) -> float:
-        """Learning rate of step i = 0, 1, ...: linear rise, then linear to 0."""
+    def multiplier(self, i: int) -> float:
+        """Of the peak rate at step i = 0, 1, ...: linear rise, then linear to 0."""
         if i < WARMUP:
-            return self.lr * (i + 1) / WARMUP
-        return self.lr * (self.n_steps - i) / max(self.n_steps - WARMUP, 1)
+            return (i + 1) / WARMUP
+        return (self.n_steps - i) / max(self.n_steps - WARMUP, 1)
 
 
 class Distiller:
@@ -68,12 +70,19 @@ class Distiller:
         model: the teacher; variant lora puts adapters on its module.
         recipe: how it is trained.
         generator: draws the adapters' A.
+        schedule: multipliers of the rate by step, instead of the recipe's own.
     """
 
     def __init__(
-        self, model: DiffusionModel, recipe: Distillation, generator: torch.Generator
+        self,
+        model: DiffusionModel,
+        recipe: Distillation,
+        generator: torch.Generator,
+        schedule: Schedule | None = None,
     ) -> None:
         self.teacher, self.recipe = model, recipe
+        self.norms = GradientNorms(l1=True)
+        self._multiplier = recipe.multiplier if schedule is None else schedule
         self.n_done = 0  #: optimizer steps
         self.calls = 0  #: of the network, a batch each
         self._target: Any = None
@@ -115,10 +124,11 @@ class Distiller:
             loss = pseudo_huber(ours, goal, recipe.huber_c)
         else:
             loss = F.mse_loss(ours, goal)
-        self._optimizer.param_groups[0]["lr"] = recipe.rate(self.n_done)
+        self._optimizer.param_groups[0]["lr"] = recipe.lr * self._multiplier(self.n_done)
         self._optimizer.zero_grad(set_to_none=True)
         if torch.isfinite(loss):
             loss.backward()  # type: ignore[no-untyped-call]  # torch's
+            self.norms.see(self.n_done, (value.grad for value in self.values.values()))
             torch.nn.utils.clip_grad_norm_(self.values.values(), CLIP)
             self._optimizer.step()
             self._follow()

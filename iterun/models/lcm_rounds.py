@@ -32,6 +32,7 @@ class Keeper(lcm_sampling.Keeper, Protocol):
     """What the rounds need of a run."""
 
     def progress(self, items: Iterable[Any], label: str) -> Iterator[Any]: ...
+    def append(self, name: str, rows: Sequence[Any]) -> None: ...
 
 
 @dataclass(kw_only=True)
@@ -87,7 +88,8 @@ class DistillationRounds:
             index = torch.randint(len(x), (distiller.recipe.batch,), generator=draw).to(x.device)
             losses.append(distiller.step(x[index], label[index], draw))
         self.run.save_tensors(self._file(), distiller.tensors(), at=i)
-        return self._measures(i, {"loss": sum(losses) / len(losses)})
+        trained = {"loss": sum(losses) / len(losses)} | distiller.norms.tell(self.run)
+        return self._measures(i, trained)
 
     def state(self) -> dict[str, Any]:
         return {

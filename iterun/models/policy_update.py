@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
     from torch import Tensor, nn
 
+    from iterun.models.gradient_norms import GradientNorms
+
 CLIP = 1.0  # largest norm of a step's gradient
 
 
@@ -22,15 +24,23 @@ class Learner:
 
     Args:
         parameters: what is trained.
-        lr: rate after the warm-up.
-        warmup: steps in which it rises.
+        lr: peak rate.
+        multiplier: of it, by step.
+        norms: takes the gradients' norms, if they are wanted.
     """
 
-    def __init__(self, parameters: Mapping[str, nn.Parameter], *, lr: float, warmup: int) -> None:
-        self._parameters = parameters
+    def __init__(
+        self,
+        parameters: Mapping[str, nn.Parameter],
+        *,
+        lr: float,
+        multiplier: Callable[[int], float],
+        norms: GradientNorms | None = None,
+    ) -> None:
+        self._parameters, self.norms = parameters, norms
         self.values = {name: p.detach().clone() for name, p in parameters.items()}
         self.n_steps = 0
-        self._lr, self._warmup = lr, warmup
+        self._lr, self._multiplier = lr, multiplier
         self._optimizer = torch.optim.AdamW(list(parameters.values()), lr=lr, weight_decay=0.0)
 
     def step(self, parts: Iterable[Tensor]) -> float:
@@ -43,9 +53,10 @@ class Learner:
             loss.backward()  # type: ignore[no-untyped-call]  # torch's
             total += float(loss.detach())
         if math.isfinite(total):
-            rate = min(1.0, (self.n_steps + 1) / max(self._warmup, 1))
             for group in self._optimizer.param_groups:
-                group["lr"] = self._lr * rate
+                group["lr"] = self._lr * self._multiplier(self.n_steps)
+            if self.norms is not None:
+                self.norms.see(self.n_steps, (p.grad for p in self._parameters.values()))
             torch.nn.utils.clip_grad_norm_(list(self._parameters.values()), CLIP)
             self._optimizer.step()
             self.n_steps += 1
@@ -58,6 +69,7 @@ class Learner:
             "values": self.values,
             "optimizer": self._optimizer.state_dict(),
             "n_steps": self.n_steps,
+            "norms": self.norms.state() if self.norms is not None else None,
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
@@ -65,6 +77,8 @@ class Learner:
             self.values[name].copy_(value)
         self._optimizer.load_state_dict(state["optimizer"])
         self.n_steps = state["n_steps"]
+        if self.norms is not None:
+            self.norms.restore(state["norms"])
 
 
 def batch_of(n: int, size: int, step: int, draw: Callable[[int], torch.Generator]) -> Tensor:

@@ -22,8 +22,10 @@ if TYPE_CHECKING:
 
     from torch import Tensor, nn
 
+    from iterun.models.gradient_norms import GradientNorms
     from iterun.models.recipe import Recipe
     from iterun.models.sequential import Shown
+    from iterun.ops.lr_schedule import Schedule
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,6 +77,8 @@ def repair(
     task: Task,
     recipe: Recipe,
     generator: torch.Generator,
+    norms: GradientNorms,
+    schedule: Schedule | None = None,
     *,
     rows: int,
     size: int,
@@ -87,6 +91,8 @@ def repair(
         task: the block.
         recipe: what of it is trained, and how.
         generator: draws the adapters.
+        norms: takes the gradients' norms.
+        schedule: multipliers of the rates by step, instead of the usual ones.
         rows: windows an optimizer step.
         size: windows a forward pass.
         shown: such as `run.progress`.
@@ -96,7 +102,7 @@ def repair(
         DivergedError: the loss is not finite.
     """
     before = task.error()
-    trainer = Retrainer(task.block, recipe, task.masks, generator)
+    trainer = Retrainer(task.block, recipe, task.masks, generator, norms, schedule)
     losses, began = [], time.monotonic()
     for step in shown(range(recipe.steps), "repair"):
         losses.append(trainer.step(task.losses(step, rows, size)))

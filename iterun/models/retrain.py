@@ -32,6 +32,9 @@ from iterun.ops.lora import Form, LoraLinear, attach, detach
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
+    from iterun.models.gradient_norms import GradientNorms
+    from iterun.ops.lr_schedule import Schedule
+
 
 @dataclass(frozen=True)
 class Trained:
@@ -95,6 +98,8 @@ class Retrainer:
         recipe: what and how.
         masks: of its pruned layers, by name within `root`; bool, True = kept.
         generator: draws the adapters' A.
+        norms: takes the gradients' norms.
+        schedule: multipliers of the rates by step, instead of the usual ones.
     """
 
     def __init__(
@@ -103,8 +108,12 @@ class Retrainer:
         recipe: Recipe,
         masks: Mapping[str, Tensor],
         generator: torch.Generator,
+        norms: GradientNorms,
+        schedule: Schedule | None = None,
     ) -> None:
         self.root, self.recipe, self.masks = root, recipe, masks
+        self._norms = norms
+        self._multiplier = partial(rate, steps=recipe.steps) if schedule is None else schedule
         self.step_count = 0
         self.lr = 0.0  #: the highest rate of the last step
         self.empty: list[str] = []  #: subsets without a parameter
@@ -212,7 +221,7 @@ class Retrainer:
         }
 
     def _update(self) -> None:
-        factor = rate(self.step_count, self.recipe.steps)
+        factor = self._multiplier(self.step_count)
         for group in self._optimizer.param_groups:
             group["lr"] = factor * self.recipe.peak(group["subset"])
         self.lr = max(group["lr"] for group in self._optimizer.param_groups)
@@ -220,6 +229,7 @@ class Retrainer:
             value = self.values[name]
             if value is not parameter:
                 value.grad = None if parameter.grad is None else parameter.grad.float()
+        self._norms.see(self.step_count, (value.grad for value in self.values.values()))
         self._optimizer.step()
         self.step_count += 1
         self._copy_back()

@@ -6,12 +6,13 @@ schedule of its own; then its adapters are merged. One cycle is the paper's case
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from iterun.models import mask_files, tensor_files
 from iterun.models.blocks import prunable_weights
+from iterun.models.gradient_norms import GradientNorms
 from iterun.models.pruned import rebuild
 from iterun.models.recipe import Recipe, name_of_head
 from iterun.models.retrain import Retrainer, Trained, do_steps, recomputed, text_losses
@@ -43,6 +44,7 @@ class RetrainPass:
     size: int  #: sequences a forward pass
     recompute: bool  #: activations of blocks are computed twice to save memory
     pruned: Callable[[PrunedBlock], None]  #: told what each pruning left, before any training
+    norms: GradientNorms = field(default_factory=lambda: GradientNorms(l1=True))
     updated: Ref | None = None  #: weights that the dense model and the masks don't give
 
     def prune(self, cycle: int) -> None:
@@ -135,4 +137,5 @@ class RetrainPass:
         recipe = replace(self.recipe, steps=self.cycle_end - begin)
         self.cycle = cycle
         draw = self.run.generator("lora", cycle)
-        self.trainer = Retrainer(self.source.module, recipe, layers, draw)
+        course = self.run.schedule(recipe.steps)
+        self.trainer = Retrainer(self.source.module, recipe, layers, draw, self.norms, course)

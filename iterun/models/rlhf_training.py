@@ -36,6 +36,7 @@ class Host(Protocol):
 
     def progress(self, items: Iterable[Any], label: str) -> Iterator[Any]: ...
     def safe_point(self) -> None: ...
+    def append(self, name: str, rows: Sequence[Any]) -> None: ...
 
 
 class RoundTraining:
@@ -103,6 +104,11 @@ class RoundTraining:
         """The mean of the round's losses and the first of them; nothing if nothing was trained."""
         losses = self.losses[arm]
         return {"loss": sum(losses) / len(losses), "loss_first": losses[0]} if losses else {}
+
+    def norms_of(self, arm: str) -> dict[str, float]:
+        """The means of the round's gradient norms, which go to the run; nothing without a step."""
+        norms = self.learners[arm].norms
+        return norms.tell(self._run) if norms is not None else {}
 
     def costs(self) -> dict[str, float]:
         """Seconds of the round's steps, by arm."""

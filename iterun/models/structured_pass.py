@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from iterun.models.blocks import find_blocks, prunable
+from iterun.models.gradient_norms import GradientNorms
 from iterun.models.importance import Importance
 from iterun.models.retrain import Trained, do_steps, recomputed, text_losses
 from iterun.models.structured import Gates, Group
@@ -56,6 +57,8 @@ class StructuredPass:
         self.recipe, self.schedule, self.text = recipe, recipe.schedule, text
         self.step_count = 0
         self.lr = 0.0  #: of the last step
+        self.norms = GradientNorms(l1=True)
+        self._course = run.schedule(recipe.steps)
         self._blocks = list(find_blocks(module).values())
         self.adapters = self._attach()
         self.gates = Gates(module, groups)
@@ -164,10 +167,12 @@ class StructuredPass:
             adapter.seed = seed
 
     def _learn(self, t: int) -> None:
+        self.norms.see(t, (factor.grad for factor in self._factors))
         norm = nn.utils.clip_grad_norm_(self._factors, MAX_NORM)
         if t < self.schedule.cooldown_start:
             self.importance.move()
-        self.lr = self.recipe.lr * (self.schedule.steps - t) / self.schedule.steps
+        falling = (self.schedule.steps - t) / self.schedule.steps
+        self.lr = self.recipe.lr * (falling if self._course is None else self._course(t))
         if norm.isfinite():
             self._optimizer.param_groups[0]["lr"] = self.lr
             self._optimizer.step()

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from iterun.models.classifier import Training
 from iterun.models.classifier_recipe import Batches, Recipe
+from iterun.models.gradient_norms import GradientNorms
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor, nn
 
+    from iterun.ops.lr_schedule import Schedule
     from iterun.types import ImageSplit
 
 SAFE_EVERY = 50  # steps between two looks at the loss, at each of which a run may be left
@@ -26,6 +28,7 @@ class Host(Protocol):
     def generator(self, name: str, *key: object) -> torch.Generator: ...
     def progress(self, items: Iterable[Any], label: str) -> Iterator[Any]: ...
     def safe_point(self) -> None: ...
+    def schedule(self, n_steps: int) -> Schedule | None: ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,6 +51,8 @@ class Trainings:
 
     def __init__(self, run: Host, module: nn.Module, split: ImageSplit, recipe: Recipe) -> None:
         self._run, self._module, self._split, self._recipe = run, module, split, recipe
+        self._schedule = run.schedule(recipe.steps)
+        self.norms = GradientNorms(l1=False)  #: of the trainings that keep theirs
         self._open: Training | None = None
         self._waiting: Mapping[str, Any] | None = None  # an open one, until it is taken up
         self.clear()
@@ -58,6 +63,7 @@ class Trainings:
         self.found: dict[str, float] = {}
         self.n_steps = 0  #: optimizer steps of those that are done
         self._n_pictures, self._seconds = 0, 0.0
+        self.norms.clear()
 
     def once(self, name: str, work: Callable[[], Mapping[str, float]]) -> None:
         """Do one part of the iteration, unless a resume found it done; `found` takes its numbers.
@@ -78,6 +84,7 @@ class Trainings:
         *,
         order: tuple[str, ...] = (),
         halts: Sequence[int] = (),
+        keeps_norms: bool = False,
     ) -> Trained:
         """Train the module to the last step, or take up the training that a resume found open.
 
@@ -87,15 +94,16 @@ class Trainings:
             begin: puts weights, and the step that they belong to, into a fresh training.
             order: of the pictures; see Batches.
             halts: steps at which the training's state is copied, if it has not passed them.
+            keeps_norms: whether its gradients' norms go into `norms`.
 
         Raises:
             DivergedError: the loss is not finite.
         """
         size, draw = self._recipe.batch_size, self._run.generator
         batches = Batches(split=self._split, size=size, draw=draw, order=order)
-        training = Training(self._module, batches, self._recipe, masks)
+        training = Training(self._module, batches, self._recipe, masks, self._schedule)
         begin(training)
-        n_steps = self._recipe.steps - training.step
+        first = training.step
         if self._waiting is not None:
             training.restore(self._waiting)
             self._waiting = None
@@ -106,7 +114,10 @@ class Trainings:
             if halt in halts:
                 states[halt] = training.state()
         self._open = None
-        self.n_steps += n_steps
+        self.n_steps += self._recipe.steps - first
+        if keeps_norms:
+            for step, norm in enumerate(training.norms[first:].tolist(), first):
+                self.norms.add(step, norm)
         return Trained(loss=training.loss, states=states)
 
     @property
@@ -120,12 +131,14 @@ class Trainings:
             "found": dict(self.found),
             "n_steps": self.n_steps,
             "open": self._open.state() if self._open else None,
+            "norms": self.norms.state(),
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
         self.clear()
         self._done, self.found = list(state["done"]), dict(state["found"])
         self.n_steps, self._waiting = state["n_steps"], state["open"]
+        self.norms.restore(state["norms"])
 
     def _advance(self, training: Training, until: int, where: str) -> None:
         began, first = time.monotonic(), training.step

@@ -52,6 +52,9 @@ class Host:
     def safe_point(self) -> None:
         """Nobody waits for one."""
 
+    def schedule(self, n_steps: int) -> None:
+        """The recipe's own."""
+
 
 def ours(module: nn.Module, split: ImageSplit, masks: dict[str, Tensor], recipe: Recipe) -> None:
     weights = taken(module)
@@ -76,7 +79,7 @@ def bare(module: nn.Module, split: InMemory, masks: dict[str, Tensor], recipe: R
         if t % in_epoch == 0:
             order = torch.randperm(n).to(device)
         for group in optimizer.param_groups:
-            group["lr"] = recipe.rate(t)
+            group["lr"] = recipe.lr * recipe.multiplier(t)
         place = t % in_epoch * size
         index = order[place : place + size]
         loss = F.cross_entropy(module(x[index]), y[index])

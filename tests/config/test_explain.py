@@ -37,7 +37,7 @@ def faults(*overrides: str) -> Sequence[ConfigError]:
         ("stop=[patence]", "stop=patence: there is no such stop", "stop=patience?"),
         ("stop.patiense=3", "stop.patiense=3: stop has no setting", "did you mean stop.patience"),
         ("checkpoint=al", "checkpoint=al: there is no such checkpoint", "checkpoint=all?"),
-        ("sed=3", "sed=3: there is no such key", "did you mean seed?"),
+        ("sed=3", "sed=3: there is no such key", "did you mean seed"),
         ("modle=opt-mini", "modle=opt-mini: there is no such key", "did you mean model?"),
         ("experiment=prune/perp-papr", "there is no such experiment", "=prune/perp-paper"),
         ("debug=tny", "debug=tny: there is no such debug", "debug=tiny"),

@@ -67,7 +67,7 @@ def test_a_step_is_that_of_torchs_sgd_with_weights_masked_after_it(kind):
     batches = Batches(split=pictures(), size=8, draw=Generators(0).torch)
     mask = {name: named[name].data.mul_(kept) for name, kept in masks.items()}
     for t in range(RECIPE.steps):
-        optimizer.param_groups[0]["lr"] = RECIPE.rate(t)
+        optimizer.param_groups[0]["lr"] = RECIPE.lr * RECIPE.multiplier(t)
         x, y = batches.at(t)
         optimizer.zero_grad()
         F.cross_entropy(plain(x), y).backward()

@@ -165,12 +165,12 @@ def test_a_loss_that_is_no_number_changes_nothing():
 
 
 def test_the_rate_rises_and_falls():
-    rates = [Distillation(**RECIPE | {"n_steps": 100}).rate(i) for i in range(100)]
+    rates = [Distillation(**RECIPE | {"n_steps": 100}).multiplier(i) for i in range(100)]
 
-    assert rates[0] == pytest.approx(1e-3 / 20)
-    assert max(rates) == rates[20] == pytest.approx(1e-3)
-    assert rates[60] == pytest.approx(0.5e-3)
-    assert rates[99] == pytest.approx(1e-3 / 80)
+    assert rates[0] == pytest.approx(1 / 20)
+    assert max(rates) == rates[20] == pytest.approx(1)
+    assert rates[60] == pytest.approx(0.5)
+    assert rates[99] == pytest.approx(1 / 80)
 
 
 def test_adapters_of_another_model_are_refused():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from copy import deepcopy
+from functools import partial
 
 import pytest
 import tiny_policy
@@ -20,6 +21,7 @@ from iterun.models.policy_losses import (
 from iterun.models.policy_sampling import Ask
 from iterun.models.policy_update import Learner, batch_of
 from iterun.models.rlhf_training import reference_logprobs
+from iterun.ops.lr_schedule import rising
 
 ALL = torch.arange(4)
 
@@ -170,11 +172,11 @@ def test_an_optimizer_goes_on_where_it_was(data):
         return [learner.step(objective.parts(policy.module, ALL)) for _ in range(steps)]
 
     first, second = tiny_policy.policy(), tiny_policy.policy()
-    learner = Learner(first.parameters, lr=1e-3, warmup=3)
+    learner = Learner(first.parameters, lr=1e-3, multiplier=partial(rising, warmup=3))
     whole = trained(first, learner, 2)
     kept = deepcopy(learner.state())
 
-    again = Learner(second.parameters, lr=1e-3, warmup=3)
+    again = Learner(second.parameters, lr=1e-3, multiplier=partial(rising, warmup=3))
     again.restore(kept)
     rest = trained(second, again, 3)
 
@@ -184,7 +186,7 @@ def test_an_optimizer_goes_on_where_it_was(data):
 
 
 def test_a_loss_that_is_no_number_changes_nothing(policy):
-    learner = Learner(policy.parameters, lr=1.0, warmup=0)
+    learner = Learner(policy.parameters, lr=1.0, multiplier=partial(rising, warmup=0))
     policy.wear(learner.values)
     before = {name: value.clone() for name, value in learner.values.items()}
 

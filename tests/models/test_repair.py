@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from iterun.errors import DivergedError
+from iterun.models.gradient_norms import GradientNorms
 from iterun.models.recipe import Recipe
 from iterun.models.repair import Task, repair
 
@@ -44,7 +45,16 @@ def quietly(items, label):
 
 def done(one: Task, chosen: Recipe):
     draw = torch.Generator().manual_seed(0)
-    return repair(one, chosen, draw, rows=2, size=1, shown=quietly, where="iteration 1")
+    return repair(
+        one,
+        chosen,
+        draw,
+        GradientNorms(l1=True),
+        rows=2,
+        size=1,
+        shown=quietly,
+        where="iteration 1",
+    )
 
 
 def test_the_error_is_the_mean_square_over_all_entries():

@@ -6,6 +6,7 @@ import pytest
 import torch
 from transformers import LlamaConfig, LlamaForCausalLM, OPTConfig, OPTForCausalLM
 
+from iterun.models.gradient_norms import GradientNorms
 from iterun.models.recipe import PEAKS, Recipe, rate, small_parameters
 from iterun.models.retrain import Retrainer, text_losses
 
@@ -31,7 +32,7 @@ def retrainer(module, *train: str, **changes) -> Retrainer:
     mask = module.get_submodule(LAYER).weight.abs() > 0.01
     module.get_submodule(LAYER).weight.data.mul_(mask)
     draw = torch.Generator().manual_seed(0)
-    return Retrainer(module, recipe(*train, **changes), {LAYER: mask}, draw)
+    return Retrainer(module, recipe(*train, **changes), {LAYER: mask}, draw, GradientNorms(l1=True))
 
 
 def train(trainer: Retrainer, steps: int = 3) -> None:

@@ -31,6 +31,9 @@ class Run:
     def progress(self, items, label):
         return items
 
+    def schedule(self, n_steps: int) -> None:
+        return None
+
 
 def tokenizer(text: str, **_: object) -> dict[str, list[int]]:
     return {"input_ids": [int(word) for word in text.split()]}

@@ -51,6 +51,7 @@ class LoraPrune(Procedure):
     """Structured pruning by low-rank adapters."""
 
     may_be_infinite: ClassVar = frozenset({"ppl", "ppl_dense"})
+    takes_schedule: ClassVar = True
     model_kind: ClassVar = "lm"
     data_kind: ClassVar = "text"
 
@@ -116,6 +117,7 @@ class LoraPrune(Procedure):
         self.run.label(phase=self._phase())
         self.run.cost(tokens_per_s=done.tokens_per_s)
         metrics = {"loss": done.loss, "lr": done.lr, "tokens": done.n_tokens}
+        metrics |= self.work.norms.tell(self.run)
         return metrics | self._measures(i, nll)
 
     def state(self) -> dict[str, Any]:

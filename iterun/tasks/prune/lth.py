@@ -65,6 +65,7 @@ class Lth(Procedure):
     """Iterative magnitude pruning that rewinds to an early step."""
 
     threads: ClassVar = 1
+    takes_schedule: ClassVar = True
     model_kind: ClassVar = "vision"
     data_kind: ClassVar = "images"
 
@@ -237,7 +238,9 @@ class Lth(Procedure):
         """Level 0: one training, of which every arm keeps a step."""
         steps = [self.rewind, *(k for k in self.compare_rewinds if k != self.rewind)]
         initial = taken(self.module)
-        done = self.work.train("level 0", {}, lambda t: t.begin(initial, 0), halts=steps)
+        done = self.work.train(
+            "level 0", {}, lambda t: t.begin(initial, 0), halts=steps, keeps_norms=True
+        )
         self.full = taken(self.module)
         self.work.found["loss"] = done.loss
         for k in steps:
@@ -260,9 +263,11 @@ class Lth(Procedure):
 
     def _ticket(self, i: int, arm: Arm) -> dict[str, float]:
         """Train m ⊙ W_k to the end."""
-        done = self.work.train(f"level {i}, k = {arm.k}", arm.masks, arm.rewind)
+        own = not arm.suffix
+        where = f"level {i}, k = {arm.k}"
+        done = self.work.train(where, arm.masks, arm.rewind, keeps_norms=own)
         arm.end = taken(self.module)
-        return self._end_ticket(i, arm) | ({} if arm.suffix else {"loss": done.loss})
+        return self._end_ticket(i, arm) | ({"loss": done.loss} if own else {})
 
     def _end_ticket(self, i: int, arm: Arm) -> dict[str, float]:
         """Keep and measure what a level's training ended with."""
@@ -306,6 +311,7 @@ class Lth(Procedure):
         dense = self.report.levels[0]["acc"] if i else measured["acc"]
         found = {"level": i, "remaining": 1 - gone, "sparsity": gone}
         found |= {"acc": measured["acc"], "acc_dense": dense, "loss": measured["loss"]}
+        found |= self.work.norms.tell(self.run)
         return self.report.add(found | measured | {"steps": self.work.n_steps})
 
     def _save(self, name: str, tensors: Mapping[str, Tensor], i: int) -> None:

@@ -61,6 +61,7 @@ class Perp(Procedure):
     """Parameter-efficient retraining after pruning."""
 
     may_be_infinite: ClassVar = frozenset({"ppl", "ppl_dense", "ppl_pruned", "ppl_before_merge"})
+    takes_schedule: ClassVar = True
     model_kind: ClassVar = "lm"
     data_kind: ClassVar = "text"
 
@@ -109,6 +110,8 @@ class Perp(Procedure):
 
     def start(self, run: Run) -> None:
         self.run = run
+        if self.mode == "none":
+            run.refuse_schedule("task.mode=none trains nothing")
         self.ids = calibration.read_windows(self.calibration) if self.calibration else None
         self.method = self._settings(Method)
         with self._memory_hint():
@@ -344,6 +347,7 @@ class Perp(Procedure):
     def _trained(self, done: Trained) -> dict[str, float]:
         self.run.cost(tokens_per_s=done.tokens_per_s)
         metrics = {"loss": done.loss, "lr": done.lr, "tokens": done.n_tokens}
+        metrics |= self.work.norms.tell(self.run)
         return metrics | self.report.trainable(done.n_trained)
 
     def _note_pruned(self, done: PrunedBlock, where: str) -> None:

@@ -16,9 +16,9 @@ One step is one round. One AdamW an arm is kept through the run. Shapes: an answ
 log-probability is a sum over its tokens, (n,).
 
 Departures: the embedded policy is tiny, with a misconception that imitation repeats; the published
-figures are of benchmarks of chat. Rates do not decay. Pairs are drawn at random among unlike
-answers; the paper's best against worst is task.pairing=max_min. The optimizer is not begun anew in
-each round. The reward model is trained on pairs that the exact judge made, not on people's.
+figures are of benchmarks of chat. Rates do not decay, unless `schedule=` says so. Pairs are drawn at random
+among unlike answers; the paper's best against worst is task.pairing=max_min. The optimizer is not
+begun anew in each round. The reward model is trained on pairs that the exact judge made.
 """
 
 import time
@@ -35,6 +35,7 @@ from iterun.errors import ConfigError
 from iterun.judges.math_answer import AnswerJudge
 from iterun.models import reward, rlhf_answers, rlhf_check, rlhf_report, vllm_engine
 from iterun.models.chat.desk import Desk
+from iterun.models.gradient_norms import GradientNorms
 from iterun.models.policy_losses import Examples, Imitation, examples
 from iterun.models.policy_sampling import Sampler
 from iterun.models.policy_update import Learner
@@ -45,6 +46,7 @@ from iterun.models.rlhf_learning import LR, TITLES, Algorithm, Learning, Pairing
 from iterun.models.rlhf_policy import Policy, Reading
 from iterun.models.rlhf_reward_judge import Lesson, RewardJudge, exact_pairs
 from iterun.models.rlhf_training import LOOP, REPLAY, RoundTraining
+from iterun.ops.lr_schedule import rising
 from iterun.types import ChatModel, LanguageModel
 
 BOTH = ("accuracy_greedy", "accuracy_sampled", "kl_to_base", "loss")  # metrics of both arms
@@ -74,6 +76,7 @@ class OnlineDpo(Procedure):
 
     threads: ClassVar = 1
     model_kind: ClassVar = "lm"
+    takes_schedule: ClassVar = True
 
     algorithm: Algorithm  #: what the loop learns by
     rounds: int  #: of answering and training
@@ -246,7 +249,10 @@ class OnlineDpo(Procedure):
         """The loop's learner, and the control's where the data has something to imitate."""
         lr = LR[self.algorithm] if self.lr is None else self.lr
         self.run.resolve(lr=lr)
-        learners = {LOOP: Learner(self.policy.parameters, lr=lr, warmup=self.warmup)}
+        known = self.run.schedule(self.rounds * self.steps)
+        course = partial(rising, warmup=self.warmup) if known is None else known
+        trained, norms = self.policy.parameters, GradientNorms(l1=True)
+        learners = {LOOP: Learner(trained, lr=lr, multiplier=course, norms=norms)}
         self.replayed: Imitation | None = None
         if known := self.problems.train:
             reading = self.writer.reading
@@ -255,9 +261,7 @@ class OnlineDpo(Procedure):
                 reading.completions([it.completion for it in known]),
             )
             self.replayed = Imitation(data=data, rows=self.rows)
-            learners[REPLAY] = Learner(
-                self.policy.parameters, lr=self.replay_lr, warmup=self.warmup
-            )
+            learners[REPLAY] = Learner(trained, lr=self.replay_lr, multiplier=course)
         else:
             self.run.warn(f"data={self.problems.name} has no completions: no replay control")
         return RoundTraining(
@@ -357,7 +361,7 @@ class OnlineDpo(Procedure):
         metrics = self.found | self.evaluation.of_loop(
             self.previous if self.reference == "previous" else None
         )
-        metrics |= self.training.losses_of(LOOP)
+        metrics |= self.training.losses_of(LOOP) | self.training.norms_of(LOOP)
         if REPLAY in learners:
             self.policy.wear(learners[REPLAY].values)
             # At first both arms are the base.

@@ -58,6 +58,7 @@ class LcmLora(Procedure):
     """Latent-consistency distillation and its adapters."""
 
     threads: ClassVar = 1
+    takes_schedule: ClassVar = True
     model_kind: ClassVar = "diffusion"
 
     problem: Literal["diffusion", "transport"]  #: transport needs no model
@@ -114,6 +115,7 @@ class LcmLora(Procedure):
     def start(self, run: Run) -> None:
         self.run = run
         if self.problem == "transport":
+            run.refuse_schedule("task.problem=transport trains nothing")
             slab = Slab(self.c, self.thickness, self.cells, self.order)
             self.work: Any = SourceIteration(
                 run=run, slab=slab, cells=self.cells, accelerate=self.accelerate, tol=self.tol
@@ -242,7 +244,12 @@ class LcmLora(Procedure):
         )
         return DistillationRounds(
             run=self.run,
-            distiller=Distiller(self.model, recipe, self.run.generator("adapters", 0)),
+            distiller=Distiller(
+                self.model,
+                recipe,
+                self.run.generator("adapters", 0),
+                self.run.schedule(recipe.n_steps),
+            ),
             quality=self.quality,
             labels=self.chosen,
             eval_steps=self.eval_steps,
@@ -255,6 +262,7 @@ class LcmLora(Procedure):
         )
 
     def _sampling(self) -> AdaptedSampling:
+        self.run.refuse_schedule("task.mode=sample trains nothing")
         assert self.lora is not None
         ready_adapter.put_on(self.model, self.lora)
         return AdaptedSampling(
