@@ -12,7 +12,9 @@ from iterun.config.targets import locate_class
 from iterun.core.procedure import Procedure
 from iterun.errors import ConfigError
 from iterun.launch.local import launch
+from iterun.launch.signature import signature
 from iterun.store.reader import RunView
+from iterun.types import Placement
 
 ROOT = Path(__file__).parents[2]
 GOLDEN = ROOT / "tests/golden"
@@ -86,16 +88,17 @@ def test_a_systems_own_course_by_its_name_gives_the_same_numbers(tmp_path):
 
 
 def test_a_file_is_told_by_its_content(tmp_path):
-    line, _ = golden("rlhf/online_dpo")
-    line = [*line, "task.rounds=1", "task.steps=1", "schedule=file"]
+    place = Placement(device="cpu", dtype="float32", threads=1)
     signatures = []
     for name, text in (("a", "0,1\n"), ("b", "0,1\n"), ("c", "0,0.5\n")):
         path = tmp_path / f"{name}.csv"
         path.write_text(f"step,multiplier\n{text}")
-        view = done([*line, f"schedule.path={path}"], tmp_path / name)
-        signatures.append(view.record.signature)
+        line = ["task=prune/lth", "schedule=file", f"schedule.path={path}"]
+        signatures.append(signature(to_plain(compose(line)), place))
+    none = signature(to_plain(compose(["task=prune/lth"])), place)
 
-    assert signatures[0] == signatures[1] != signatures[2]
+    assert signatures[0] == signatures[1]
+    assert len({*signatures, none}) == 3
 
 
 @pytest.mark.parametrize(
