@@ -91,7 +91,8 @@ def file(n_steps: int, /, *, path: str, name: str = "file") -> Schedule:
 
     setting = f"schedule.path={path}"
     try:
-        values = pd.read_csv(Path(path).expanduser())[COLUMN].to_numpy(dtype=float)
+        table = pd.read_csv(Path(path).expanduser(), float_precision="round_trip")
+        values = table[COLUMN].to_numpy(dtype=float)
     except FileNotFoundError as error:
         hint = "iterun schedule RUN writes one from a run's gradient norms"
         raise ConfigError(f"{setting} is not there", hint=hint) from error

@@ -1,0 +1,208 @@
+"""optimize/schedule: what a run leaves, and resumed = uninterrupted."""
+
+from __future__ import annotations
+
+import csv
+import os
+import signal
+
+import numpy as np
+import pytest
+from PIL import Image
+from schedule_runs import run
+from task_runs import EVERY_CHECKPOINT, artifacts, go_on_from, story
+
+from iterun.core.progress import CheckpointSaved, Remark
+from iterun.launch.local import resume
+from iterun.ops.lr_refinement import refine
+from iterun.store.reader import RunView
+
+pytestmark = pytest.mark.slow  # whole runs, small ones
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """A whole run with all its checkpoints, made once."""
+    made, folder = {}, tmp_path_factory.mktemp("whole")
+
+    def of(name):
+        if name not in made:
+            made[name] = run(folder / name, name, *EVERY_CHECKPOINT)
+        return made[name]
+
+    return of
+
+
+def table(view, name):
+    with open(view.directory / "artifacts" / name, newline="") as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.mark.parametrize(("name", "i"), [("digits_noisy", 7), ("digits_mlp", 3), ("text", 1)])
+def test_resumed_equals_uninterrupted(name, i, whole, tmp_path):
+    view = whole(name)
+
+    again = go_on_from(view, i, tmp_path / "again")
+
+    assert story(again) == story(view)
+    assert artifacts(again) == artifacts(view)
+    assert again.summary.result == view.summary.result
+
+
+def test_interrupted_between_two_seeds_it_goes_on_with_the_second(whole, tmp_path):
+    def leave(event):
+        if isinstance(event, CheckpointSaved):
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    view = run(tmp_path / "parts", "pictures", "checkpoint.share=null", listener=leave)
+    assert view.status.state == "interrupted"
+
+    resume(tmp_path / "parts", [], lambda mode: lambda event: None)
+
+    assert story(RunView(tmp_path / "parts")) == story(whole("pictures"))
+
+
+def test_an_iteration_is_a_schedule_with_a_rate(whole):
+    rows = story(whole("digits_noisy"))
+
+    pairs = [(labels["schedule"], metrics["lr"]) for _, metrics, labels in rows]
+    assert pairs == [
+        (name, lr)
+        for name in ("inv_sqrt", "linear", "refined", "refined2")
+        for lr in ([1, 5, 20] if name == "inv_sqrt" else [0.1, 0.3, 1])
+    ]
+    told = {"train_loss", "train_loss_std", "test_loss", "grad_norm_first", "grad_norm_mid"}
+    assert told | {"grad_norm_last", "grad_norm", "peak_position"} <= set(rows[0][1])
+    assert all(m["bound_refined"] <= m["bound_linear"] for _, m, _ in rows)
+    assert "grad_norm_l1" not in rows[0][1]
+    assert "grad_norm_l1" in story(whole("digits_mlp"))[0][1]
+
+
+def test_a_refined_schedule_is_made_of_the_norms_of_the_best_run_before_it(whole):
+    view = whole("digits_noisy")
+    rows = view.appended("gradient_norms.jsonl")
+
+    trainings = [[row["grad_norm"] for row in rows if row["i"] == i] for i in (6, 9, 12)]
+    made = [float(row["multiplier"]) for row in table(view, "refined_schedule.csv")]
+    assert [len(norms) for norms in trainings] == [40, 40, 40]  # of linear, refined, refined2
+    assert made == refine(trainings[1]).multipliers.tolist()  # what refined2 was trained with
+    norms = [float(row["grad_norm"]) for row in table(view, "gradient_norms.csv")]
+    assert norms == trainings[1]
+
+
+def test_adam_is_refined_by_its_l1_norms(whole):
+    view = whole("digits_mlp")
+
+    rows = table(view, "gradient_norms.csv")
+    norms = [float(row["grad_norm_l1"]) for row in rows]
+    made = [float(row["multiplier"]) for row in table(view, "refined_schedule.csv")]
+    assert made == refine(norms, power=1).multipliers.tolist()
+    assert set(rows[0]) == {"step", "grad_norm", "grad_norm_l1"}
+
+
+def test_tables_hold_the_best_rates_and_every_seed(whole):
+    view = whole("digits_noisy")
+    found = {row["schedule"]: row for row in table(view, "table.csv")}
+    seeds = table(view, "trainings.csv")
+
+    assert len(seeds) == 12 * 2
+    for _, metrics, labels in story(view):
+        best = found[labels["schedule"]]
+        pair = (labels["schedule"], metrics["lr"])
+        own = [
+            float(row["train_loss"]) for row in seeds if (row["schedule"], float(row["lr"])) == pair
+        ]
+        assert np.mean(own) == pytest.approx(metrics["train_loss"])
+        assert float(best["train_loss"]) <= metrics["train_loss"]
+    assert {row["norms_of"] for row in table(view, "bound.csv")} == set(found)
+    for name in ("schedules.png", "losses.png"):
+        with Image.open(view.directory / "artifacts" / name) as picture:
+            assert picture.width > 600
+
+
+def test_a_best_rate_at_the_end_of_its_grid_is_flagged(tmp_path):
+    remarks = []
+    view = run(
+        tmp_path / "run", "digits_noisy", "task.lrs=[0.01,0.02]", "task.refine_rounds=0",
+        listener=lambda event: remarks.append(event.text) if isinstance(event, Remark) else None,
+    )  # fmt: skip
+
+    flagged = {row["schedule"]: row["lr_at_edge"] for row in table(view, "table.csv")}
+    assert flagged["linear"] == "True"
+    assert "linear" in view.summary.result["lr_at_edge"]
+    assert not view.summary.result["is_fair"]
+    assert any("lr_at_edge: the best rate of linear, 0.02" in text for text in remarks)
+
+
+def test_rates_of_which_one_diverges_are_compared_all_the_same(tmp_path):
+    line = ["task.lrs=[0.1,1000]", "task.steps=100", "task.refine_rounds=0"]
+    view = run(tmp_path / "run", "digits_mlp", "task.optimizer=sgd", *line)
+
+    assert view.status.state == "completed"
+    found = {row["schedule"]: float(row["lr"]) for row in table(view, "table.csv")}
+    assert found["linear"] == 0.1
+
+
+def test_a_run_of_which_no_rate_stays_finite_has_diverged(tmp_path):
+    line = ["task.lrs=[1e200]", "task.optimizer=sgd", "task.baselines=[linear]"]
+    view = run(tmp_path / "run", "digits_mlp", *line)
+
+    assert view.status.state == "diverged"
+    assert "linear: no rate of task.lrs gave a finite loss" in view.status.error
+
+
+def test_a_schedule_of_ones_own_stands_beside_the_others(whole, tmp_path):
+    """The multipliers of linear decay give its numbers."""
+    path = tmp_path / "mine.csv"
+    path.write_text("step,multiplier\n" + "".join(f"{t},{1 - t / 40!r}\n" for t in range(40)))
+
+    view = run(tmp_path / "run", "digits_noisy", "schedule=file", f"schedule.path={path}")
+
+    by = {}
+    for _, metrics, labels in story(view):
+        by.setdefault(labels["schedule"], []).append(metrics)
+    for given, linear in zip(by["given"], by["linear"], strict=True):
+        assert given == pytest.approx(linear, rel=1e-6)
+    assert list(by) == ["inv_sqrt", "linear", "given", "refined", "refined2"]
+
+
+def test_a_seeds_numbers_do_not_depend_on_the_other_seeds(whole, tmp_path):
+    both = table(whole("digits_noisy"), "trainings.csv")
+
+    alone = table(run(tmp_path / "run", "digits_noisy", "task.seeds=[1]"), "trainings.csv")
+
+    own = [row for row in both if row["seed"] == "1" and not row["schedule"].startswith("refined")]
+    assert [float(row["train_loss"]) for row in alone[: len(own)]] == pytest.approx(
+        [float(row["train_loss"]) for row in own], rel=1e-9
+    )
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "adam"])
+def test_a_libsvm_set_is_learnt(optimizer, tmp_path):
+    draw = np.random.default_rng(0)
+    x = draw.normal(size=(300, 4))
+    lines = [
+        f"{1 if row[0] > row[2] else -1} " + " ".join(f"{k + 1}:{v:.5f}" for k, v in enumerate(row))
+        for row in x
+    ]
+    (tmp_path / "set.txt").write_text("\n".join(lines) + "\n")
+
+    view = run(
+        tmp_path / "run", "digits_noisy", "task.problem=libsvm", "data=libsvm",
+        f"data.path={tmp_path}/set.txt", "task.init_scale=0.01", f"task.optimizer={optimizer}",
+    )  # fmt: skip
+
+    result = view.summary.result
+    assert result["train_loss_linear"] < 0.6 < np.log(2)
+    assert view.record.data == "libsvm"
+
+
+@pytest.mark.parametrize("name", ["text", "pictures"])
+def test_modules_of_torch_begin_alike_and_end_by_their_schedule(name, whole):
+    (_, linear, _), (_, refined, _) = story(whole(name))
+
+    assert linear["train_loss"] != refined["train_loss"]
+    rows = whole(name).appended("gradient_norms.jsonl")
+    first = [row["grad_norm"] for row in rows if row["step"] == 0]
+    assert len(first) == 2  # of the best linear and refined trainings
+    assert first[0] == first[1]
