@@ -16,9 +16,10 @@ One step is one round. One AdamW an arm is kept through the run. Shapes: an answ
 log-probability is a sum over its tokens, (n,).
 
 Departures: the embedded policy is tiny, with a misconception that imitation repeats; the published
-figures are of benchmarks of chat. Rates do not decay, unless `schedule=` says so. Pairs are drawn at random
-among unlike answers; the paper's best against worst is task.pairing=max_min. The optimizer is not
-begun anew in each round. The reward model is trained on pairs that the exact judge made.
+figures are of benchmarks of chat. Rates do not decay, unless `schedule=` says so.
+Pairs are drawn at random among unlike answers; the paper's best against worst is
+task.pairing=max_min. The optimizer is not begun anew in each round. The reward model is trained on
+pairs that the exact judge made.
 """
 
 import time
