@@ -36,6 +36,8 @@ LIGHT = {
     "report --help": {"yaml", "sqlite3", "jinja2"},
     "select --help": {"yaml", "sqlite3"},
     "resume --help": {"yaml", "sqlite3"},
+    "schedule --help": {"yaml", "sqlite3"},
+    "forecast --help": {"yaml", "sqlite3"},
     "resume @-1 --dry-run": {"yaml"},
     "fork --help": {"yaml", "sqlite3"},
     "tree --help": {"yaml", "sqlite3"},
@@ -72,6 +74,7 @@ NUMERIC = {
     "compare": ({"numpy"}, {"yaml"}),
     "compare --csv --metrics all": ({"numpy"}, {"yaml"}),
     "compare --paper --json": ({"numpy"}, set[str]()),
+    "forecast @-1 --horizon 9": ({"numpy"}, {"yaml"}),
     "compare --baseline first": ({"numpy", "scipy"}, {"yaml"}),
 }
 LOADED = """
@@ -94,6 +97,7 @@ def outputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     run = folder / "prune" / "perp" / "3f9a1c2b"
     with RunWriter.create(run, record=record, config={"task": {"sparsity": 0.5}}) as writer:
         writer.append(0, seconds=0.5, metrics={"ppl": 25.5})
+        writer.append(1, seconds=0.5, metrics={"ppl": 25.0})
         writer.summary(Summary(state="completed", last={"ppl": 25.5}, seconds=0.5))
         writer.status("completed", reason="length", iteration=0)
     return folder

@@ -27,10 +27,13 @@ MAY_IMPORT = {
 }
 #: finer grains: of these layers only the modules named may be used from there
 ONLY = {
-    ("core", "ops"): {"rng", "learning_curve"},
+    ("core", "ops"): {"rng", "learning_curve", "forecast", "lr_schedule"},
     ("tasks", "core"): {"procedure", "run"},
     ("launch", "analysis"): {"replay"},
-    ("analysis", "ops"): {"stats", "lr_schedule", "learning_curve"},
+    ("analysis", "ops"): {
+        *("stats", "lr_schedule", "lr_refinement", "lr_refinement_figures"),
+        *("learning_curve", "forecast"),
+    },
 }
 ROOT = Path(__file__).parents[1] / "iterun"
 FILES = sorted(ROOT.rglob("*.py"))

@@ -38,6 +38,17 @@ class Detail(NamedTuple):
         return self.points if lines <= self.lines else 1
 
 
+class Ahead(NamedTuple):
+    """The law fitted to a line, from its first point to the horizon; arrays are (points,)."""
+
+    x: Floats
+    y: Floats
+    low: Floats  #: of the interval; NaN up to the line's last point
+    high: Floats
+    horizon: int  #: iteration
+    provisional: bool  #: before the prediction level
+
+
 @dataclass(kw_only=True)
 class Line:
     """One line: a run, or the mean over the seeds of a setting; arrays are (iterations,) each."""
@@ -53,6 +64,7 @@ class Line:
     low: Floats  #: of the 95 % interval; NaN where there is none
     high: Floats
     n: NDArray[np.int64]  #: seeds that recorded a value
+    ahead: Ahead | None = None
 
     @property
     def band(self) -> tuple[Floats, Floats, Floats]:

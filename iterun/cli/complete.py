@@ -26,13 +26,14 @@ _KEYS = {
     "logger": "other tools that hear of the run",
     "seed": "of all generators", "tags": "words to find the run by",
     "experiment": "a paper's own set-up", "debug": "shrink any run",
-    "data@eval_data": "what to evaluate on",
+    "schedule": "the course of the step size", "data@eval_data": "what to evaluate on",
 }  # fmt: skip
 _GROUPS = (
     "task",
     "model",
     "data",
     "backend",
+    "schedule",
     "stop",
     "checkpoint",
     "logger",
@@ -127,7 +128,7 @@ def _of_command(
         yield from _hydra([], current) if current.startswith(keys) else _filters(current)
     elif command == "diff":
         yield from _runs(outputs) if len(rest) < 2 else ()
-    elif command in ("plot", "watch", "compare", "report", "select"):
+    elif command in ("plot", "forecast", "watch", "compare", "report", "select"):
         yield from _runs(outputs)
         yield from _filters(current)
     elif command == "fork":

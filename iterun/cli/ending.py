@@ -35,14 +35,12 @@ def show(outcome: Outcome, record: RunRecord | None) -> None:
 def _state(screen: Screen, outcome: Outcome) -> None:
     parts: list[Part] = [Span(outcome.state, words.STYLES.get(outcome.state, "bold"))]
     iterations = outcome.summary.iterations if outcome.summary else outcome.iterations
-    why = words.reason(outcome.state, outcome.reason, iterations)
+    costs = outcome.summary.costs if outcome.summary else {}
+    why = words.reason(outcome.state, outcome.reason, iterations, costs)
     took = duration(outcome.summary.seconds) if outcome.summary else ""
     parts += [Span("  "), why] if why and outcome.state != "failed" else []
-    parts += (
-        [f" in {took}" if outcome.state == "completed" and why else f"  after {took}"]
-        if took
-        else []
-    )
+    is_phrase = outcome.state == "completed" and why and ":" not in why
+    parts += [f" in {took}" if is_phrase else f"  after {took}"] if took else []
     screen.line(*parts)
     if outcome.error:
         first, *more = outcome.error.splitlines()

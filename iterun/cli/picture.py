@@ -35,6 +35,7 @@ DETAIL = Detail(points=200, lines=12)
 _COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 _DARK_COLORS = ("#56B4E9", "#E69F00", "#2BB88F", "#E39CC4", "#F0E442", "#5C9CE6", "#F2F2F2")
 _DASHES: tuple[Any, ...] = ("-", (0, (5, 1.5)), (0, (1.2, 1.2)), (0, (6, 1.5, 1.2, 1.5)))
+_AHEAD = (0, (4, 3))  #: dashes of a forecast, thin and without marks
 _MARKS = "osD^vPX*<>"
 _STYLES = {"light": ("white", "#222222", "#D9D9D9"), "dark": ("#16181D", "#DDDDDD", "#3A3D45")}
 _DPI = 200
@@ -179,6 +180,10 @@ def _line(ax: Axes, line: Line, number: int, group: int, style: str) -> Any:
     x, low, high = line.band
     if len(x):
         ax.fill_between(x, low, high, color=color, alpha=0.2, linewidth=0)
+    if line.ahead is not None:
+        x, y, low, high = line.ahead[:4]
+        ax.plot(x, y, color=color, linestyle=_AHEAD, linewidth=1.0)
+        ax.fill_between(x, low, high, color=color, alpha=0.12, linewidth=0)
     return found
 
 

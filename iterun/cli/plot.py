@@ -37,6 +37,7 @@ class Wanted(NamedTuple):
     each: bool
     log_x: bool
     log_y: bool
+    ahead: bool = False  #: the forecast of each line
 
 
 def show(
@@ -116,7 +117,7 @@ def read(wanted: Wanted, *, outputs: str | None, detail: Detail | None = None) -
         StoreError: a run can't be found or read.
         ConfigError: a metric that no run has, or nothing to draw.
     """
-    from iterun.analysis import log_axes, plotted
+    from iterun.analysis import foresight, log_axes, plotted
 
     with Index(paths.outputs_root(outputs)) as index:
         found, metrics = _told_apart(index, wanted)
@@ -127,6 +128,8 @@ def read(wanted: Wanted, *, outputs: str | None, detail: Detail | None = None) -
         )
     until = {run.row.id: run.iteration for run in found if run.iteration is not None}
     plot = plotted.plot(rows, metrics, x=wanted.x, each=wanted.each, until=until, detail=detail)
+    if wanted.ahead:
+        foresight.add(plot, rows)
     return _with_lines(log_axes.on_log_axes(plot, x=wanted.log_x, y=wanted.log_y))
 
 

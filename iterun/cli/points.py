@@ -60,8 +60,25 @@ def _object(plot: Plot) -> dict[str, Any]:
                 "n": line.n, "i": line.i, "x": line.x, "value": line.y,
                 "low": [None if isnan(x) else float(x) for x in line.low],
                 "high": [None if isnan(x) else float(x) for x in line.high],
+                **_ahead(line),
             }
             for panel in plot.panels for line in panel.lines
         ],
         "remarks": plot.remarks,
+    }  # fmt: skip
+
+
+def _ahead(line: Line) -> dict[str, Any]:
+    """The law of --forecast, where it was asked for and there is one."""
+    if (ahead := line.ahead) is None:
+        return {}
+    bounds = {
+        name: [None if isnan(x) else float(x) for x in values]
+        for name, values in (("low", ahead.low), ("high", ahead.high))
+    }
+    return {
+        "forecast": {
+            "x": ahead.x, "value": ahead.y, **bounds, "horizon": ahead.horizon,
+            "provisional": ahead.provisional,
+        }
     }  # fmt: skip

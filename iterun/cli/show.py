@@ -12,7 +12,7 @@ from iterun.cli.console import Part, Screen, Span, out
 from iterun.cli.figures import age, count, duration, setting, size, value
 from iterun.cli.formats import json_text
 from iterun.cli.tables import facts, grid
-from iterun.cli.text import clip_middle
+from iterun.cli.text import clean, clip_middle, width, wrap
 from iterun.store import paths
 from iterun.store.index import Index
 from iterun.store.reader import RunView
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 _MOST_FILES = 12
 _MOST_LINES = 100  #: of an error
+_NARROWEST = 20  #: cells that a reason is begun in beside the state
 _LONGEST = 2000  #: characters of one
 
 
@@ -96,11 +97,16 @@ def _header(screen: Screen, view: RunView, index: Index) -> None:
     record, status, state = view.record, view.status, view.state
     summary = view.summary
     iterations = summary.iterations if summary else status.iteration
-    why = words.reason(state, status.reason, iterations)
+    why = words.reason(state, status.reason, iterations, summary.costs if summary else {})
+    why = "" if state == "failed" else clean(why)
+    room = screen.width - width(clean(f"{record.system}  {record.id}  {state}  "))
+    first = wrap(why, room)[0] if room >= _NARROWEST else ""
     screen.line(
         Span(record.system, "bold"), "  ", Span(record.id, "bold"), "  ",
-        Span(state, words.STYLES.get(state, "")), f"  {why}" if why and state != "failed" else "",
+        Span(state, words.STYLES.get(state, "")), f"  {first}" if first else "",
     )  # fmt: skip
+    if rest := why.removeprefix(first).strip():
+        screen.prose(rest, indent="  ")
     if status.error:
         first, *more = status.error.splitlines() or [""]
         screen.line(Span("error: ", "alarm"), first[:_LONGEST])

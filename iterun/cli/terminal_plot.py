@@ -19,7 +19,7 @@ from iterun.cli.text import clean, clip, pad, width
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from iterun.analysis.plotted import Line, Panel, Plot
+    from iterun.analysis.plotted import Ahead, Line, Panel, Plot
 
     Floats = NDArray[np.float64]
 
@@ -53,9 +53,12 @@ def panel_lines(
     plot: Plot, panel: Panel, columns: int, rows: int, *, unicode: bool
 ) -> list[list[Part]]:
     """One panel: title, canvas with its axes, numbers below."""
-    across = _axis([line.x for line in panel.lines], is_log=plot.log_x, margin=0.0)
+    aheads = [line.ahead for line in panel.lines if line.ahead is not None]
+    sizes = [*(line.x for line in panel.lines), *(ahead.x for ahead in aheads)]
+    across = _axis(sizes, is_log=plot.log_x, margin=0.0)
     across.is_whole = plot.x == ITERATION
     bounds = [v for line in panel.lines for v in (line.y, line.low, line.high)]
+    bounds += [v for ahead in aheads for v in (ahead.y, ahead.low, ahead.high)]
     down = _axis(bounds, is_log=plot.log_y, margin=0.04)
     marks = down.ticks(max(2, rows // 4 + 1))
     places = ((1 - down.share(np.array(marks))) * rows).astype(int)
@@ -90,11 +93,26 @@ def _draw(canvas: Canvas, plot: Plot, panel: Panel, across: Axis, down: Axis) ->
     for line, number in zip(panel.lines, numbers, strict=True):
         x, low, high = line.band
         canvas.band(across.share(x), down.share(low), down.share(high), number)
+        if line.ahead is not None:
+            _ahead(canvas, line.ahead, number, across, down)
     for number, (x, y) in zip(numbers, at, strict=True):
         canvas.line(x, y, number)
     for k, (number, (x, y)) in enumerate(zip(numbers, at, strict=True)):
         if number < len(MARKS):
             _mark(canvas, x, y, number, (k + 0.5) / len(numbers), alone=len(labels) == 1)
+
+
+def _ahead(canvas: Canvas, ahead: Ahead, number: int, across: Axis, down: Axis) -> None:
+    """A forecast beyond its line: the band, and dashes of two cells with as much between them."""
+    if not np.isfinite(ahead.low[:-1]).any():
+        return  # the line has come to the end
+    x = across.share(ahead.x)
+    canvas.band(x, down.share(ahead.low), down.share(ahead.high), number)
+    places = (np.arange(canvas.columns * 2) + 0.5) / (canvas.columns * 2)  # dots
+    places = places[(places >= x[np.isfinite(ahead.low)][0]) & (places <= x[-1])]
+    y = np.interp(places, x, down.share(ahead.y))
+    is_gap = (places * canvas.columns).astype(int) // 2 % 2 == 1
+    canvas.line(places, np.where(is_gap, np.nan, y), number)
 
 
 def _mark(canvas: Canvas, x: Floats, y: Floats, number: int, phase: float, *, alone: bool) -> None:

@@ -75,7 +75,7 @@ def _end(run: Watched, columns: int) -> list[list[Part]]:
     if run.is_running:
         return []
     lines: list[list[Part]] = []
-    if why := words.reason(run.state, run.status.reason, run.status.iteration):
+    if why := run.why:
         text = clip(clean(why), columns - len(run.state) - 4)
         lines.append(["  ", Span(run.state, words.STYLES.get(run.state, "")), f"  {text}"])
     heads = (Span("error: ", "alarm"), Span(" hint: ", "accent"))
@@ -128,4 +128,4 @@ def _why(run: Watched) -> str:
     if run.is_running:
         return ""
     error = (run.status.error or "").partition("\n")[0]
-    return error or words.reason(run.state, run.status.reason, run.status.iteration)
+    return error or run.why

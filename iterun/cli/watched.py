@@ -6,6 +6,7 @@ import signal
 import time
 from typing import TYPE_CHECKING
 
+from iterun.analysis.states import reason
 from iterun.cli.tracker import Tracker
 from iterun.core.progress import IterationDone, RunStarted
 from iterun.errors import StoreError
@@ -78,6 +79,16 @@ class Watched:
         self.seconds += line.seconds
         self.cost |= line.cost
         return event
+
+    @property
+    def why(self) -> str:
+        """Why it is in its state, as a phrase."""
+        try:
+            summary = RunView(self.directory).summary
+        except StoreError:
+            summary = None
+        costs = summary.costs if summary else {}
+        return reason(self.state, self.status.reason, self.status.iteration, costs)
 
     @property
     def is_running(self) -> bool:

@@ -136,6 +136,7 @@ class Engine:
         self.handle.starting = False
         self.length = job.procedure.length()
         self.capped = self.rules.capped(self.length)
+        self.rules.look_ahead(self.capped)
         self.writer.length(self.capped)
         self.tally.parameters.update(self.handle.resolved)
         self.writer.resolve(self.handle.resolved)
@@ -206,17 +207,16 @@ class Engine:
         seconds = round(self.job.clock() - self._began + self.keeper.inner_seconds, 6)
         values = plain_metrics(metrics)
         gathered = self.handle.take(values)
+        self.rules.see(i, values)
+        cost = {**gathered.cost, **self.rules.cost}
         self.writer.append(
-            i, seconds=seconds, metrics=values, cost=gathered.cost, labels=gathered.labels,
+            i, seconds=seconds, metrics=values, cost=cost, labels=gathered.labels,
             files=self.keeper.take_files(),
         )  # fmt: skip
-        self.rules.see(i, values)
-        if i == 1 and (remark := self.rules.remark(values)):
+        for remark in self.rules.remarks(i, values):
             self.handle.warn(remark)
-        objective = self.tally.add(i, values, gathered.cost)
-        done = IterationDone(
-            i, self.capped, values, gathered.cost, gathered.labels, seconds, objective
-        )
+        objective = self.tally.add(i, values, cost)
+        done = IterationDone(i, self.capped, values, cost, gathered.labels, seconds, objective)
         self.job.listener(done)
         if self.job.judge is not None:
             self._judged = self.job.judge(done)
@@ -250,8 +250,9 @@ class Engine:
 
     def _end(self, ending: Ending, result: Mapping[str, Any]) -> Outcome:
         summary = self.tally.summary(
-            ending.state, seconds=self.keeper.seconds, reason=ending.reason, result=result
-        )
+            ending.state, seconds=self.keeper.seconds, reason=ending.reason, result=result,
+            costs=self.rules.ended_by(ending.reason, self.tally.i, self.capped),
+        )  # fmt: skip
         return self._outcome(endings.write(ending, summary, self.writer), summary)
 
     def _outcome(self, ending: Ending, summary: Summary | None) -> Outcome:

@@ -64,8 +64,9 @@ class Tally:
         seconds: float,
         reason: str | None = None,
         result: Mapping[str, Any] = {},
+        costs: Mapping[str, float] = {},
     ) -> Summary:
-        """The record for summary.json."""
+        """The record for summary.json; `costs` are those of the end, beside the iterations'."""
         return Summary(
             state=state,
             reason=reason,
@@ -76,7 +77,7 @@ class Tally:
             result=dict(result),
             iterations=max(self.i, 0),
             seconds=round(seconds, 3),
-            costs=dict(self.costs),
+            costs={**self.costs, **costs},
         )
 
     def state(self) -> dict[str, Any]:

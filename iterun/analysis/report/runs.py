@@ -79,7 +79,7 @@ def read(row: Row, anchor: str, label: str, budget: Budget) -> RunPage:
     """
     page = RunPage(row.id, anchor, row.system, row.state, label=label)
     view = RunView(row.path)
-    page.reason = states.reason(row.state, row.reason, row.iterations)
+    page.reason = states.reason(row.state, row.reason, row.iterations, row.costs)
     page.error, page.tags = clip(row.error or "", LONGEST_ERROR), row.tags
     page.headline = _headline(row)
     page.result = _shown(row.result)

@@ -40,8 +40,12 @@ GROUPS: dict[str, dict[str, Command]] = {
                         ("--patch", "--exit-code", "--json")),
         "plot": Command(
             "RUN|FILTER… [METRIC…]", "curves, bands over seeds; in the terminal, or --out f.png",
-            ("--metric", "--x", "--each", "--logx", "--logy", "--height", "--out", "--style",
-             "--size", "--json", "--csv"),
+            ("--metric", "--x", "--each", "--forecast", "--logx", "--logy", "--height", "--out",
+             "--style", "--size", "--json", "--csv"),
+        ),
+        "forecast": Command(
+            "[RUN|FILTER…]", "what runs will come to at their end, and what going on will gain",
+            ("--metric", "--goal", "--horizon", "--gain", "--top", "--x", "--json"),
         ),
         "watch": Command("[RUN|FILTER…]", "runs while they go on, live", ("--once", "--json")),
         "ui": Command("[FILTER…]", "a screen to browse, filter, mark, plot and compare runs"),
@@ -60,6 +64,10 @@ GROUPS: dict[str, dict[str, Command]] = {
             ("--multirun", "--config-dir", "--quiet", "--json"),
         ),
         "tree": Command("[RUN|FILTER…]", "which run came from which", ("--json",)),
+        "schedule": Command(
+            "RUN", "the step sizes of the next run, refined from the gradient norms of this one",
+            ("--metric", "--tau", "--power", "--out", "--json"),
+        ),
         "verify": Command(
             "RUN|FILTER…", "run it again and say where, if at all, it differs, and why",
             ("--from", "--upto", "--all", "--keep", "--quiet", "--json"),

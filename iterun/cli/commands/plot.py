@@ -31,6 +31,12 @@ X = Annotated[
     ),
 ]
 Each = Annotated[bool, typer.Option("--each", help="each run, instead of the mean over seeds")]
+Ahead = Annotated[
+    bool,
+    typer.Option(
+        "--forecast", help="the power law through each line, dashed, and on to the last iteration"
+    ),
+]
 LogX = Annotated[bool, typer.Option("--logx", help="logarithmic x axis")]
 LogY = Annotated[bool, typer.Option("--logy", help="logarithmic y axis")]
 Height = Annotated[
@@ -57,6 +63,7 @@ def command(
     metric: Metric = None,
     x: X = "iteration",
     each: Each = False,
+    forecast: Ahead = False,
     log_x: LogX = False,
     log_y: LogY = False,
     height: Height = None,
@@ -76,10 +83,13 @@ def command(
       iterun plot
       iterun plot task=prune/perp since=2d
       iterun plot @-1 @-2 ppl tokens_per_s --x seconds
+      iterun plot @-1 --forecast --out ahead.png
       iterun plot 'sparsity>=0.5' ppl --logy --out ppl.png
     """
     from iterun.cli import plot
 
-    wanted = plot.Wanted(words or [], metric or [], x, each=each, log_x=log_x, log_y=log_y)
+    wanted = plot.Wanted(
+        words or [], metric or [], x, each=each, log_x=log_x, log_y=log_y, ahead=forecast
+    )
     form = "csv" if as_csv else "json" if as_json else ""
     plot.show(wanted, outputs=outputs, height=height, file=out, style=style, size=size, form=form)

@@ -66,7 +66,7 @@ def lines(row: Row, width: int, drawn: Sequence[float] | None) -> list[Line]:
 
 
 def _head(paper: Paper, row: Row) -> None:
-    why = words.reason(row.state, row.reason, row.iterations)
+    why = words.reason(row.state, row.reason, row.iterations, row.costs)
     paper.line(
         Span(row.system, "bold"), "  ", Span(row.id, "bold"), "  ",
         Span(row.state, words.STYLES.get(row.state, "")), f"  {why}" if why else "",

@@ -1,0 +1,80 @@
+"""Forecasts of a plot's lines: the power law through each, on to the last iteration."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from iterun.analysis.forecast import horizon_of, replay
+from iterun.analysis.numbers import value
+from iterun.analysis.plotted import ITERATION, Ahead
+from iterun.ops.forecast import WIDENED, Rule, usual_gain
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from iterun.analysis.plotted import Line, Plot
+    from iterun.store.rows import Row
+
+POINTS = 100  #: of a law
+SAID = (
+    f"dashed: the power law through the points so far; its band is the range of the last five fits "
+    f"and {WIDENED:g} residuals, no confidence level"
+)
+
+
+def add(plot: Plot, rows: Sequence[Row]) -> None:
+    """Give each line its forecast, as far as it has one; what has none is told.
+
+    Args:
+        plot: to be changed.
+        rows: the runs that are drawn.
+    """
+    lengths = {row.id: horizon_of(row) for row in rows}
+    has_any = False
+    for panel in plot.panels:
+        if not panel.goal:
+            plot.remarks.append(
+                f"no forecast of {panel.metric}: it is no objective, and has no direction"
+            )
+            continue
+        for line in panel.lines:
+            known = [found for id in line.runs if (found := lengths.get(id)) is not None]
+            line.ahead = _ahead(line, max(known), panel.goal, plot.x) if known else None
+            why = "too few points, or no power law fits" if known else "its end is not known"
+            if line.ahead is None:
+                plot.remarks.append(f"no forecast of {panel.metric}, {line.label}: {why}")
+            else:
+                has_any = True
+                plot.remarks.append(_told(panel.metric, line.label, line.ahead))
+    if has_any:
+        plot.remarks.append(SAID)
+
+
+def _ahead(line: Line, horizon: int, goal: str, x: str) -> Ahead | None:
+    has = (line.i > 0) & np.isfinite(line.y) & np.isfinite(line.x)
+    i, y, sizes = line.i[has], line.y[has], line.x[has]
+    if not len(i):
+        return None
+    rule = Rule(gain=usual_gain(list(y)))
+    made = replay(
+        list(i), list(sizes), list(y), max(horizon, int(i[-1])), rule, rising=goal == "max"
+    )
+    if not made.forecasts:
+        return None
+    newest, seen = made.forecasts[-1], made.forecaster
+    end = max(newest.x, float(sizes[-1]))
+    points = np.linspace(float(sizes[0]), end, POINTS)
+    if x == ITERATION and end > sizes[-1]:  # the band begins where the line ends
+        points = np.unique(np.append(points, float(sizes[-1])))
+    fitted, low, high = seen.course(points)
+    before = points < sizes[-1]
+    low, high = np.where(before, np.nan, low), np.where(before, np.nan, high)
+    return Ahead(points, fitted, low, high, newest.horizon, newest.provisional)
+
+
+def _told(metric: str, label: str, ahead: Ahead) -> str:
+    end = f"{value(float(ahead.y[-1]))} [{value(float(ahead.low[-1]))}, "
+    end += f"{value(float(ahead.high[-1]))}] at iteration {ahead.horizon}"
+    return f"{metric}, {label}: {end}" + (", provisional" if ahead.provisional else "")

@@ -1,0 +1,205 @@
+"""`iterun forecast`: what runs will come to, a page for one, a table for several, or JSON."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from iterun.analysis.forecast import Asked, Forecast, Outlook, outlook
+from iterun.cli import picked
+from iterun.cli.console import Part, Screen, Span, err, out
+from iterun.cli.figures import column, count, value
+from iterun.cli.formats import json_text
+from iterun.cli.tables import Column, facts, table
+from iterun.errors import ConfigError, IterunError
+from iterun.store import paths
+from iterun.store.index import Index
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+PROVISIONAL = "provisional: the asymptote has not come to rest yet"
+
+
+def number(option: str, text: str | None) -> float | None:
+    """The number that an option was given.
+
+    Raises:
+        ConfigError: it is none.
+    """
+    try:
+        return None if text is None else float(text)
+    except ValueError:
+        raise ConfigError(f"{option} {text} is not a number", hint=f"as in {option} 0.01") from None
+
+
+def show(words: Sequence[str], asked: Asked, *, outputs: str | None, as_json: bool) -> None:
+    """Look ahead.
+
+    Args:
+        words: the runs.
+        asked: what to look at.
+        outputs: the folder with the runs; None: where they are by default.
+        as_json: a list of objects instead.
+
+    Raises:
+        StoreError: a run can't be found or read.
+        ConfigError: an option that can't be, or none of the runs can be looked at with it.
+    """
+    asked.check()
+    with Index(paths.outputs_root(outputs)) as index:
+        found = picked.runs(index, words)
+    looks, faults = [], []
+    for row, until in found:
+        try:
+            looks.append(outlook(row, asked, until))
+        except IterunError as error:
+            if len(found) == 1:
+                raise
+            faults.append(error)
+    if not looks:
+        raise faults[0]
+    screen = out()
+    if as_json:
+        screen.raw(json_text([_object(look) for look in looks]) + "\n")
+    elif len(looks) == 1:
+        page(screen, looks[0])
+    else:
+        _table(screen, looks)
+    for fault in faults:
+        err().line(Span("left out: ", "warn"), fault.message)
+
+
+def page(screen: Screen, look: Outlook) -> None:
+    """Write one run's."""
+    screen.line(
+        Span(look.row.system, "bold"), "  ", Span(look.row.id, "bold"), f"  seed {look.row.seed}  ",
+        Span(look.metric, "accent"), Span(f"  {_better(look)}", "dim"),
+    )  # fmt: skip
+    so_far = f"{value(look.last)} at iteration {look.i}"
+    so_far += f", best {value(look.best)} at {look.best_at}"
+    pairs: list[tuple[str, Part]] = [("so far", so_far)]
+    if (newest := look.newest) is None:
+        pairs.append(("forecast", Span(f"none: {look.why_none}", "warn")))
+    else:
+        pairs += _forecast(look, newest)
+    facts(screen, [*pairs, ("rule", _rule(look))])
+
+
+def _better(look: Outlook) -> str:
+    return f"{'higher' if look.goal == 'max' else 'lower'} is better"
+
+
+def _forecast(look: Outlook, newest: Forecast) -> list[tuple[str, Part]]:
+    law = newest.law
+    sign, x = ("-" if law.rising else "+"), ("x" if look.x == "iteration" else look.x)
+    layer = "" if newest.layer is None else f", layer of convergence {value(newest.layer)}"
+    pairs: list[tuple[str, Part]] = [
+        ("forecast", Span(f"{_expected(newest)} at iteration {newest.horizon}", "bold")),
+        ("going on", _gained(look, newest)),
+        ("law", f"{value(law.c)} {sign} {value(law.a)} {x}^-{value(law.b)}{layer}"),
+    ]
+    if newest.i < look.i:
+        pairs.append(("made after", Span(f"iteration {newest.i}", "warn")))
+    if newest.provisional:
+        pairs.append(("", Span(PROVISIONAL, "warn")))
+    if (fault := look.replayed.forecaster.fault) is not None:
+        name = look.metric if look.replayed.forecaster.is_misfit else look.x
+        pairs.append(("", Span(f"no ground for the rule: {name} {fault}", "warn")))
+    return pairs
+
+
+def _expected(newest: Forecast) -> str:
+    return f"{value(newest.value)} [{value(newest.low)}, {value(newest.high)}]"
+
+
+def _gained(look: Outlook, newest: Forecast) -> str:
+    left = newest.horizon - look.i
+    if left <= 0:
+        return "it is at its end"
+    if newest.gain <= 0:
+        return f"nothing more expected in {count(left, 'iteration')}"
+    return f"{value(newest.gain)} more expected in {count(left, 'iteration')}"
+
+
+def _rule(look: Outlook) -> str:
+    """What stop.gain would have done."""
+    stopped = look.replayed.stopped
+    head = f"stop.gain={value(look.rule.gain)}"
+    if stopped is None:
+        off = look.replayed.forecaster.fault is not None
+        return f"{head} {'goes off' if off else 'does not stop it'}"
+    why = "" if stopped.verdict == "forecast" else f" ({stopped.verdict})"
+    text = f"{head} stops it at {stopped.i}{why}, saves {count(stopped.saved, 'iteration')}"
+    return text + ("" if stopped.lost is None else f", loses {value(stopped.lost)}")
+
+
+def _table(screen: Screen, looks: Sequence[Outlook]) -> None:
+    """A run a row; what all share stands above."""
+    news = [look.newest for look in looks]
+    names = [f"{look.metric}, {_better(look)}" for look in looks]
+    if len(set(names)) == 1:
+        screen.line(Span(looks[0].metric, "accent"), Span(f"  {_better(looks[0])}", "dim"))
+    several = len({look.row.system for look in looks}) > 1
+    known = column([x for n in news for x in ((n.value, n.low, n.high) if n else (None,) * 3)])
+    columns = [
+        Column(head="id", cells=[look.row.id for look in looks], style="bold"),
+        Column(head="system", cells=[look.row.system for look in looks] if several else [],
+               least=10, drop=9),
+        Column(head="metric", cells=[x.metric for x in looks] if len(set(names)) > 1 else [],
+               drop=8),
+        Column(head="seed", cells=[str(look.row.seed) for look in looks], right=True, drop=7),
+        Column(head="iteration", cells=[f"{x.i}/{x.horizon}" for x in looks], right=True, drop=6),
+        Column(head="best", cells=column([x.best for x in looks]), right=True, style="accent"),
+        Column(head="forecast", cells=known[::3], right=True, style="bold"),
+        Column(head="interval", cells=[f"[{low}, {high}]" if low else ""
+                                       for low, high in zip(known[1::3], known[2::3], strict=True)],
+               drop=5),
+        Column(head="more", cells=column([n and n.gain for n in news]), right=True, drop=3),
+        Column(head="asymptote", cells=column([n and n.law.c for n in news]), right=True, drop=11),
+        Column(head="layer", cells=column([n and n.layer for n in news]), right=True, drop=10),
+        Column(head="", cells=[_reserve(look) for look in looks], least=11, drop=2, style="warn"),
+        Column(head="rule", cells=[_short(look) for look in looks], least=8, drop=4),
+    ]  # fmt: skip
+    table(screen, [one for one in columns if any(one.cells)])
+
+
+def _reserve(look: Outlook) -> str:
+    """What a forecast is not yet, or why there is none."""
+    if look.newest is None:
+        return look.why_none
+    return "provisional" if look.newest.provisional else ""
+
+
+def _short(look: Outlook) -> str:
+    stopped = look.replayed.stopped
+    if stopped is None:
+        return "off" if look.replayed.forecaster.fault is not None else "goes on"
+    lost = "" if stopped.lost is None else f", -{value(stopped.lost)}"
+    return f"stops at {stopped.i}{lost}"
+
+
+def _object(look: Outlook) -> dict[str, Any]:
+    stopped, newest = look.replayed.stopped, look.newest
+    return {
+        "id": look.row.id, "system": look.row.system, "seed": look.row.seed,
+        "metric": look.metric, "goal": look.goal, "x": look.x, "i": look.i, "last": look.last,
+        "best": {"i": look.best_at, "value": look.best}, "horizon": look.horizon,
+        "forecast": None if newest is None else _numbers(newest),
+        "why_none": look.why_none or look.replayed.forecaster.fault,
+        "rule": {
+            "gain": look.rule.gain, "min": look.rule.least, "confirm": look.rule.confirm,
+            "target": look.rule.target,
+            "stopped": None if stopped is None else
+            {"i": stopped.i, "reason": stopped.verdict, "saved": stopped.saved,
+             "lost": stopped.lost},
+        },
+        "forecasts": [_numbers(one) for one in look.replayed.forecasts],
+    }  # fmt: skip
+
+
+def _numbers(one: Forecast) -> dict[str, Any]:
+    return {
+        "i": one.i, "value": one.value, "low": one.low, "high": one.high, "gain": one.gain,
+        "drift": one.drift, "provisional": one.provisional, "a": one.law.a, "b": one.law.b,
+        "c": one.law.c, "layer": one.layer, "x": one.x,
+    }  # fmt: skip
