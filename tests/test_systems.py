@@ -17,6 +17,19 @@ ROOT = Path(__file__).parents[1]
 SYSTEMS = {info.name: info for info in task_files()}
 #: what a run of a few iterations takes from each system's defaults, so that the fast set stays fast
 SMALL: dict[str, list[str]] = {
+    "learn/curve": [
+        "task.kernel=200",
+        "task.slice=200",
+        "task.max_words=1000",
+        "task.test_words=500",
+    ],
+    "optimize/schedule": [
+        "task.steps=20",
+        "task.lrs=[0.1,0.3]",
+        "task.steep_lrs=[1,5]",
+        "task.baselines=[linear]",
+        "task.refine_rounds=2",
+    ],
     "prune/lth": ["task.steps=30", "task.rewind=5", "task.levels=3"],
     "prune/loraprune": [
         "task.steps=4",

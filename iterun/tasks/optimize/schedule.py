@@ -69,8 +69,8 @@ class Schedule(Procedure):
         *("grad_norm", "grad_norm_l1"),
     })  # fmt: skip
 
-    problem: Literal["digits_noisy", "digits_mlp", "libsvm", "text", "pictures"]
-    optimizer: Literal["sgd", "adam"]
+    problem: Literal["digits_noisy", "digits_mlp", "libsvm", "text", "pictures"]  #: what is trained
+    optimizer: Literal["sgd", "adam"]  #: plain SGD, or Adam with its usual betas
     steps: int  #: of a training (T), at least 10
     batch: int  #: samples a step
     tau: float  #: share of the steps that the filter looks over (τ), in [0, 0.5]

@@ -1,0 +1,56 @@
+"""Bad input of learn/curve: one sentence that names the parameter, and a hint."""
+
+from __future__ import annotations
+
+import pytest
+from curve_runs import run
+
+from iterun.errors import ConfigError
+
+#: run, overrides -> what the message has to say
+REFUSED = {
+    ("text", "task.kernel=0"): "task.kernel=0 is too small",
+    ("text", "task.slice=0"): "task.slice=0 is too small",
+    ("text", "task.test_words=0"): "task.test_words=0 is too small",
+    ("text", "task.lookahead=0"): "task.lookahead=0 is too small",
+    ("text", "task.folds=0"): "task.folds=0 is too small",
+    ("text", "task.tau=0"): "task.tau=0.0 is not between 0 and 1",
+    ("text", "task.tau=-1"): "task.tau=-1.0 is not between 0 and 1",
+    ("text", "task.nu=0"): "task.nu=0.0 is not between 0 and 1",
+    ("text", "task.target=1"): "task.target=1.0 is no accuracy below 1",
+    ("text", "task.target=95"): "task.target=95.0 is no accuracy below 1",
+    ("text", "task.slice=500"): "make 3 levels up to task.max_words=1200, and a curve takes 4",
+    ("text", "task.max_words=100"): "make 0 levels up to task.max_words=100",
+    ("text", "task.max_words=null"): "data=toy-pos has no end: task.max_words=null",
+    ("text", "task.learner=perceptrn"): "task.learner: perceptrn is no learner",
+    ("text", "task.compare=[mft,hm]"): "task.compare: hm is no learner",
+    ("text", "task.compare=[mft,mft]"): "task.compare=['mft', 'mft'] names a learner twice",
+    ("text", "task.learner=sklearn:Ridge"): "task.learner: scikit-learn has no classifier Ridge",
+    ("text", "data=conllu"): "data.path is empty",
+    ("text", "data=planted-graphs"): "holds neither tagged words nor pictures",
+    ("digits", "task.learner=hmm"): "task.learner: hmm tags words, and data=digits holds pictures",
+    ("digits", "task.compare=[mft]"): "task.compare: mft tags words",
+    ("digits", "task.max_words=2000"): "task.max_words=2000: data=digits has 1132 pictures",
+    ("digits", "task.test_words=600"): "task.test_words=600: data=digits has 539 pictures",
+}
+
+
+@pytest.mark.parametrize("line", REFUSED, ids=" ".join)
+def test_bad_input_is_refused(line, tmp_path):
+    with pytest.raises(ConfigError) as refused:
+        run(tmp_path / "run", *line)
+
+    assert REFUSED[line] in refused.value.message
+    assert refused.value.hint
+
+
+def test_a_corpus_that_is_too_small_says_how_much_there_is(tmp_path):
+    file = tmp_path / "a.conllu"
+    file.write_text("1\tw\t_\tT\t_\t_\t_\t_\t_\t_\n\n" * 100)
+    line = ["data=conllu", f"data.path={file}", "task.test_words=50", "task.kernel=10"]
+
+    with pytest.raises(ConfigError, match=r"have 100 words.* would overlap") as refused:
+        run(tmp_path / "run", "text", *line, "task.max_words=60", "task.slice=10")
+    assert "task.max_words=50" in refused.value.hint
+    with pytest.raises(ConfigError, match=r"task.max_words=null of 50 in all"):
+        run(tmp_path / "run", "text", *line, "task.max_words=null", "task.slice=30")
