@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from iterun.analysis import curves
 from iterun.errors import ConfigError, nearest
 from iterun.ops.forecast import CONFIRM, LEAST, Forecast, Forecaster, Rule, Verdict, usual_gain
+from iterun.ops.learning_curve import FEWEST
 from iterun.store.reader import RunView
 
 if TYPE_CHECKING:
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 __all__ = ["Asked", "Forecast", "Outlook", "Replayed", "Stopped", "outlook", "replay"]
 
 ITERATION = "iteration"
-FEWEST_FITTED = 3
 _MOST_NAMES = 12  #: metrics that a hint lists
 
 
@@ -100,8 +100,8 @@ class Outlook:
         seen = self.replayed.forecaster
         if seen.fault is not None:
             return f"{self.x} {seen.fault}"
-        if len(seen.y) < FEWEST_FITTED:
-            return f"a power law takes {FEWEST_FITTED} iterations with the metric or more"
+        if len(seen.y) < FEWEST:
+            return f"a power law takes {FEWEST} iterations with the metric or more"
         return "the values do not change" if max(seen.y) == min(seen.y) else "no power law fits"
 
 
@@ -161,13 +161,14 @@ def outlook(row: Row, asked: Asked, until: int | None = None) -> Outlook:
     metric, goal = _measure(row, asked, stop)
     x = asked.x or stop.get("x") or ITERATION
     curve = curves.read(row, [metric] if x == ITERATION else [metric, x])
-    curve = curve.at((curve.i > 0) & (curve.i <= (until or np.inf)))
+    curve = curve.at((curve.i > 0) & (curve.i <= (np.inf if until is None else until)))
     y, sizes = curve.column(metric), curve.column(curves.ITERATION if x == ITERATION else x)
     has = np.isfinite(y)
     if not has.any():
         raise _without(row, metric)
     if not np.isfinite(sizes[has]).any():
         raise _without(row, x)
+    has &= np.isfinite(sizes)  # passed over, as the rule does
     i, y, sizes = curve.i[has], y[has], sizes[has]
     horizon = asked.horizon or _whole(stop.get("horizon")) or view.status.length
     if horizon is None:
@@ -206,10 +207,20 @@ def _measure(row: Row, asked: Asked, stop: Mapping[str, Any]) -> tuple[str, str]
     return str(metric), str(goal)
 
 
-def horizon_of(row: Row) -> int | None:
-    """The iteration that a run goes up to, or looks at: stop.horizon, else its length."""
+class Own(NamedTuple):
+    """What a run itself says of its forecast."""
+
+    horizon: int | None  #: the iteration that it goes up to, or looks at
+    gain: float | None
+    top: float | None
+
+
+def own(row: Row) -> Own:
+    """stop.horizon, else the run's length; stop.gain and stop.top."""
     view = RunView(row.path)
-    return _whole(_node(view).get("horizon")) or view.status.length
+    stop = _node(view)
+    horizon = _whole(stop.get("horizon")) or view.status.length
+    return Own(horizon, _number(stop.get("gain")), _number(stop.get("top")))
 
 
 def _node(view: RunView) -> dict[str, Any]:

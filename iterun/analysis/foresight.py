@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from iterun.analysis.forecast import horizon_of, replay
+from iterun.analysis.forecast import Own, own, replay
 from iterun.analysis.numbers import value
 from iterun.analysis.plotted import ITERATION, Ahead
 from iterun.ops.forecast import WIDENED, Rule, usual_gain
@@ -31,7 +31,7 @@ def add(plot: Plot, rows: Sequence[Row]) -> None:
         plot: to be changed.
         rows: the runs that are drawn.
     """
-    lengths = {row.id: horizon_of(row) for row in rows}
+    owns = {row.id: own(row) for row in rows}
     has_any = False
     for panel in plot.panels:
         if not panel.goal:
@@ -40,9 +40,8 @@ def add(plot: Plot, rows: Sequence[Row]) -> None:
             )
             continue
         for line in panel.lines:
-            known = [found for id in line.runs if (found := lengths.get(id)) is not None]
-            line.ahead = _ahead(line, max(known), panel.goal, plot.x) if known else None
-            why = "too few points, or no power law fits" if known else "its end is not known"
+            known = [owns[id] for id in line.runs if id in owns]
+            line.ahead, why = _ahead(line, known, panel.goal, plot.x)
             if line.ahead is None:
                 plot.remarks.append(f"no forecast of {panel.metric}, {line.label}: {why}")
             else:
@@ -52,17 +51,22 @@ def add(plot: Plot, rows: Sequence[Row]) -> None:
         plot.remarks.append(SAID)
 
 
-def _ahead(line: Line, horizon: int, goal: str, x: str) -> Ahead | None:
+def _ahead(line: Line, known: Sequence[Own], goal: str, x: str) -> tuple[Ahead | None, str]:
+    """The law on to the farthest end of the line's runs, or why there is none."""
+    horizons = [one.horizon for one in known if one.horizon is not None]
+    if not horizons:
+        return None, "its end is not known"
     has = (line.i > 0) & np.isfinite(line.y) & np.isfinite(line.x)
     i, y, sizes = line.i[has], line.y[has], line.x[has]
     if not len(i):
-        return None
-    rule = Rule(gain=usual_gain(list(y)))
+        return None, "it has no point behind the baseline"
     made = replay(
-        list(i), list(sizes), list(y), max(horizon, int(i[-1])), rule, rising=goal == "max"
-    )
+        list(i), list(sizes), list(y), max(*horizons, int(i[-1])),
+        Rule(gain=known[0].gain or usual_gain(list(y))), rising=goal == "max", top=known[0].top,
+    )  # fmt: skip
     if not made.forecasts:
-        return None
+        fault = made.forecaster.fault
+        return None, f"it {fault}" if fault else "too few points, or no power law fits"
     newest, seen = made.forecasts[-1], made.forecaster
     end = max(newest.x, float(sizes[-1]))
     points = np.linspace(float(sizes[0]), end, POINTS)
@@ -71,7 +75,7 @@ def _ahead(line: Line, horizon: int, goal: str, x: str) -> Ahead | None:
     fitted, low, high = seen.course(points)
     before = points < sizes[-1]
     low, high = np.where(before, np.nan, low), np.where(before, np.nan, high)
-    return Ahead(points, fitted, low, high, newest.horizon, newest.provisional)
+    return Ahead(points, fitted, low, high, newest.horizon, newest.provisional), ""
 
 
 def _told(metric: str, label: str, ahead: Ahead) -> str:

@@ -13,6 +13,7 @@ import shlex
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from iterun.analysis.typed_line import kept
 from iterun.errors import ConfigError, nearest
 from iterun.ops.lr_refinement import FEWEST, LARGEST_TAU, Refinement, first_unusable, refine
 from iterun.ops.lr_refinement_figures import norms_and_schedules
@@ -20,7 +21,7 @@ from iterun.ops.lr_schedule import multipliers
 from iterun.store import paths
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable
     from pathlib import Path
 
     from iterun.store.reader import RunView
@@ -29,10 +30,6 @@ FILE = "gradient_norms.jsonl"
 NORM, L1_NORM = "grad_norm", "grad_norm_l1"
 POWERS = ("auto", "1", "2")
 _MOST_NAMES = 12  #: metrics that a hint lists
-_FLAGS = ("-m", "--multirun", "--run", "-r", "--quiet", "--json", "--debug")
-_WITH_VALUE = (
-    "--config-dir", "-cd", "--config-path", "-cp", "--config-name", "-cn", "--package", "-p",
-)  # fmt: skip
 _DROPPED = ("schedule", "on_existing", "tags")  #: settings of the run that the next one has anew
 
 
@@ -197,25 +194,9 @@ def next_line(view: RunView, file: str) -> str:
     first = words[0] if words else ""
     if not first or not ("=" in first or first[0] in "-+~"):
         words = [f"task={view.system}"]
-    own = [*_kept(words), "schedule=file", f"schedule.path={_spelled(file)}"]
+    settings = kept(words, lambda key: key.partition(".")[0] in _DROPPED)
+    own = [*settings, "schedule=file", f"schedule.path={_spelled(file)}"]
     return shlex.join(["iterun", *own])
-
-
-def _kept(words: Sequence[str]) -> Iterator[str]:
-    """The settings, without those of a schedule, where runs lie, and how a run is shown."""
-    rest = iter(words)
-    for word in rest:
-        key = word.lstrip("+~").partition("=")[0]
-        if word == "--outputs":
-            next(rest, None)
-        elif word in _WITH_VALUE:
-            yield from (word, next(rest, ""))
-        elif key == "hydra.searchpath" or not (
-            word in _FLAGS
-            or key.startswith(("--outputs", "hydra.", "hydra/"))
-            or key.partition(".")[0] in _DROPPED
-        ):
-            yield word
 
 
 def _spelled(file: str) -> str:

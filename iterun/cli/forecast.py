@@ -10,7 +10,7 @@ from iterun.cli.console import Part, Screen, Span, err, out
 from iterun.cli.figures import column, count, value
 from iterun.cli.formats import json_text
 from iterun.cli.tables import Column, facts, table
-from iterun.errors import ConfigError, IterunError
+from iterun.errors import IterunError
 from iterun.store import paths
 from iterun.store.index import Index
 
@@ -18,18 +18,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 PROVISIONAL = "provisional: the asymptote has not come to rest yet"
-
-
-def number(option: str, text: str | None) -> float | None:
-    """The number that an option was given.
-
-    Raises:
-        ConfigError: it is none.
-    """
-    try:
-        return None if text is None else float(text)
-    except ValueError:
-        raise ConfigError(f"{option} {text} is not a number", hint=f"as in {option} 0.01") from None
 
 
 def show(words: Sequence[str], asked: Asked, *, outputs: str | None, as_json: bool) -> None:

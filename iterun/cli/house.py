@@ -1,7 +1,7 @@
 """typer as this house uses it: no pydantic, our own help pages, errors with hints.
 
 typer 0.29 imports pydantic (0.1 s) as soon as a command with a value runs, to convert it. Our
-options are flags, words and whole numbers; `_Plain` converts those. Where a typer has no such hook,
+options are flags, words and numbers; `_Plain` converts those. Where a typer has no such hook,
 setting it does nothing.
 """
 
@@ -21,20 +21,20 @@ _USAGE: type[Exception] = typer.BadParameter.__mro__[1]
 
 
 class _Plain:
-    """Converts a value from the command line: text, whole number, or a list of texts."""
+    """Converts a value from the command line: text, number, or a list of texts."""
 
     def __init__(self, annotation: Any) -> None:
-        self._is_number = int in (annotation, *getattr(annotation, "__args__", ()))
+        kinds = (annotation, *getattr(annotation, "__args__", ()))
+        self._kind: type | None = next((kind for kind in (int, float) if kind in kinds), None)
 
     def coerce(self, value: Any, param: Any, ctx: Any) -> Any:
-        if not self._is_number or value is None or isinstance(value, bool):
+        if self._kind is None or value is None or isinstance(value, bool):
             return list(value) if isinstance(value, tuple) else value
         try:
-            return int(value)
+            return self._kind(value)
         except ValueError:
-            raise typer.BadParameter(
-                f"{value!r} is not a whole number", ctx=ctx, param=param
-            ) from None
+            what = "whole number" if self._kind is int else "number"
+            raise typer.BadParameter(f"{value!r} is not a {what}", ctx=ctx, param=param) from None
 
 
 def _plain(params: list[Any]) -> list[Any]:

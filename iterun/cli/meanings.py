@@ -21,6 +21,7 @@ class Meaning:
 
     summary: str = ""  #: the first line of the module's docstring, or of the class's
     parameters: dict[str, str] = field(default_factory=dict)  #: what stands behind `#:`
+    claims: frozenset[str] = frozenset()  #: class variables that are set to True
 
 
 def read(target: str) -> Meaning:
@@ -39,7 +40,7 @@ def read(target: str) -> Meaning:
     parameters = dict(_fields(name, classes, lines))
     own = ast.get_docstring(classes[name]) if name in classes else None
     summary = (ast.get_docstring(tree) or own or "").partition("\n")[0]
-    return Meaning(summary, parameters)
+    return Meaning(summary, parameters, frozenset(_claims(classes.get(name))))
 
 
 def _source(module: str) -> Path | None:
@@ -70,6 +71,14 @@ def _fields(
     for item in node.body:
         if isinstance(item, ast.AnnAssign) and isinstance(item.target, ast.Name):
             yield item.target.id, _comment(item, lines)
+
+
+def _claims(node: ast.ClassDef | None) -> Iterator[str]:
+    for item in node.body if node is not None else []:
+        if not isinstance(item, ast.AnnAssign) or not isinstance(item.target, ast.Name):
+            continue
+        if isinstance(item.value, ast.Constant) and item.value.value is True:
+            yield item.target.id
 
 
 def _comment(item: ast.AnnAssign, lines: list[str]) -> str:

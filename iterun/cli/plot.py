@@ -79,6 +79,8 @@ def show(
         from iterun.cli import points
 
         points.write(out(), plot, form)
+        if wanted.ahead and form == "csv":
+            plot.remarks.append("--csv has the points alone: forecasts are in --json")
     elif look is not None:
         from iterun.cli import picture
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from iterun.analysis import schedule_of_run
 from iterun.analysis.iterations import save
+from iterun.cli import meanings
 from iterun.cli.console import Part, Screen, Span, err, out
 from iterun.cli.figures import count, value
 from iterun.cli.formats import json_text
@@ -21,18 +22,6 @@ if TYPE_CHECKING:
 
 DEFAULT = "refined_schedule.csv"
 PICTURE = ".png"
-
-
-def number(option: str, text: str) -> float:
-    """The number that an option was given.
-
-    Raises:
-        ConfigError: it is none.
-    """
-    try:
-        return float(text)
-    except ValueError:
-        raise ConfigError(f"{option} {text} is not a number", hint=f"as in {option} 0.1") from None
 
 
 def schedule(
@@ -65,16 +54,27 @@ def schedule(
     made = schedule_of_run.refined(view, metric=metric, tau=tau, power=power)
     save(place, lambda path: schedule_of_run.write_csv(path, made))
     save(picture, lambda path: schedule_of_run.write_picture(path, made))
-    line = schedule_of_run.next_line(view, str(place))
+    line = schedule_of_run.next_line(view, str(place)) if _takes_one(view) else None
     if as_json:
         where = {"out": str(place.absolute()), "picture": str(picture.absolute()), "next": line}
         report = {"id": view.id, **schedule_of_run.to_json(made), **where}
         out().raw(json_text(report) + "\n")
     else:
         _page(out(), view, made, [str(place), str(picture)])
-        out().line(Span("next: ", "dim"), Span(line, "accent"))
+        if line is not None:
+            out().line(Span("next: ", "dim"), Span(line, "accent"))
+        else:
+            setting = f"schedule=file schedule.path={place}"
+            out().line(Span(f"{view.system} reads no schedule; others do: {setting}", "dim"))
     if made.found.collapses:
         err().line(Span("warning: ", "warn"), _collapse(made))
+
+
+def _takes_one(view: RunView) -> bool:
+    """Whether the run's system reads schedule=, as its source says; True where that is not here."""
+    task = view.config.get("task")
+    found = meanings.read(str(task.get("_target_") if isinstance(task, dict) else ""))
+    return not found.summary or "takes_schedule" in found.claims
 
 
 def _view(run: str, outputs: str | None) -> RunView:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from iterun.analysis import selection
 from iterun.analysis.evaluation import BASELINE, CHOSEN
+from iterun.analysis.typed_line import kept, key_of
 from iterun.cli import picked
 from iterun.errors import ConfigError
 from iterun.store import selections
@@ -15,17 +16,13 @@ from iterun.store.rows import Row, row_of
 from iterun.store.selections import Selection
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from iterun.analysis.selection import Choice, Scored
     from iterun.store.index import Index
 
 _OWN = ("seed", "tags", "on_existing")  #: keys of a line that an evaluation sets itself
-_FLAGS = ("-m", "--multirun", "--run", "-r")
-_WITH_VALUE = (
-    "--config-dir", "-cd", "--config-path", "-cp", "--config-name", "-cn", "--package", "-p",
-)  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -155,24 +152,5 @@ def _planned(
 def _line(row: Row, changes: Sequence[str]) -> list[str]:
     """The settings that made a run, with the changes in place of their own keys."""
     words = RunView(row.path).record.command[1:]
-    gone = {*_OWN, *(_key(word) for word in changes)}
-    return [*_kept(words, gone), *changes]
-
-
-def _kept(words: Sequence[str], gone: set[str]) -> Iterator[str]:
-    options = iter(words)
-    for word in options:
-        if word == "--outputs":
-            next(options, None)
-        elif word in _WITH_VALUE:
-            yield from (word, next(options, ""))
-        elif word.startswith("hydra.searchpath="):
-            yield word
-        elif word in _FLAGS or word.startswith(("--outputs=", "hydra.", "hydra/")):
-            continue
-        elif "=" not in word or word.startswith("--") or _key(word) not in gone:
-            yield word
-
-
-def _key(word: str) -> str:
-    return word.lstrip("+~").partition("=")[0]
+    gone = {*_OWN, *(key_of(word) for word in changes)}
+    return [*kept(words, gone.__contains__), *changes]

@@ -100,8 +100,9 @@ class ForecastRule:
 
     @property
     def verdict(self) -> str | None:
-        """Why to stop now: "forecast", "unreachable", or None."""
-        return self._seen.verdict
+        """Why to stop now: "forecast", "unreachable", or None; from the horizon on, None."""
+        is_ahead = bool(self._seen.i) and self._seen.i[-1] < self._horizon
+        return self._seen.verdict if is_ahead else None
 
     def remark(self, i: int) -> str | None:
         """That the rule went off in iteration i."""

@@ -131,6 +131,8 @@ class StopRules:
 
     def see(self, i: int, metrics: Mapping[str, float]) -> None:
         """Take in what iteration i measured."""
+        if self._forecast is not None:
+            self._forecast.cost = {}
         if "tokens" in metrics:
             self.tokens += int(metrics["tokens"])
         if "calls" in metrics:

@@ -60,7 +60,8 @@ def libsvm(
     import numpy as np
 
     train_file, test_file = _files(path, test)
-    found = _read([train_file, *([test_file] if test_file else [])])
+    files = {"data.path": train_file} | ({"data.test": test_file} if test_file else {})
+    found = _read(files)
     labels = [np.unique(y, return_inverse=True) for y in [np.concatenate([y for _, y in found])]]
     (classes, numbers), n = labels[0], len(found[0][1])
     if not 2 <= len(classes) <= MOST_CLASSES:
@@ -104,14 +105,17 @@ def fingerprint(settings: Mapping[str, Any]) -> str:
     return digest(*(str(test) if file is None else file.read_bytes() for file in files))
 
 
-def _files(path: str | None, test: str | float) -> tuple[Path, Path | None]:
+def _files(path: str | None, test: str | float | None) -> tuple[Path, Path | None]:
     if not path:
         raise ConfigError(
             "data=libsvm needs a file: data.path is empty", hint="as in data.path=a1a.txt"
         )
     if not isinstance(test, str):
-        if not 0 < test < 1:
-            raise ConfigError(f"data.test={test} is no share", hint="as in data.test=0.2")
+        if not isinstance(test, int | float) or not 0 < test < 1:
+            typed = "null" if test is None else test
+            raise ConfigError(
+                f"data.test={typed} is neither a share nor a file", hint="as in data.test=0.2"
+            )
         return _existing("data.path", path), None
     return _existing("data.path", path), _existing("data.test", test)
 
@@ -126,15 +130,23 @@ def _existing(setting: str, path: str) -> Path:
     return found
 
 
-def _read(files: list[Path]) -> list[tuple[Any, NDArray[np.float64]]]:
-    """Features and labels of each; all have the features of the widest."""
+def _read(files: Mapping[str, Path]) -> list[tuple[Any, NDArray[np.float64]]]:
+    """Features and labels of each; all have the features of the widest.
+
+    Args:
+        files: by the setting that names them.
+    """
     from sklearn.datasets import load_svmlight_files
 
     try:
-        parts = load_svmlight_files([str(file) for file in files])
+        parts = load_svmlight_files([str(file) for file in files.values()])
     except (ValueError, OSError, EOFError) as error:
+        if len(files) > 1:  # the library doesn't say which
+            for setting, file in files.items():
+                _read({setting: file})
+        setting, file = next(iter(files.items()))
         raise ConfigError(
-            f"data.path={files[0]} cannot be read as a LIBSVM file: {first_line(error)}",
+            f"{setting}={file} cannot be read as a LIBSVM file: {first_line(error)}",
             hint="a line is `label index:value index:value ...`, indices ascending",
         ) from error
     return list(zip(parts[::2], parts[1::2], strict=True))

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 
 from iterun.errors import ConfigError
 from iterun.ops.lr_schedule import (
-    FAMILIES,
     WARMUP_POLY,
     WSD_DECAY,
     Schedule,
@@ -22,7 +21,7 @@ from iterun.ops.lr_schedule import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 COLUMN = "multiplier"  #: of a file
 _SHARES = ("warmup", "last", "decay")
@@ -34,17 +33,17 @@ def constant(n_steps: int, /, *, name: str, warmup: float = 0.0) -> Schedule:
     Raises:
         ConfigError: as of all here, a share outside [0, 1), or another number not above 0.
     """
-    return _made(name, n_steps, warmup=warmup)
+    return _made(name, ("constant",), n_steps, warmup=warmup)
 
 
 def falling(n_steps: int, /, *, name: str, warmup: float = 0.0, last: float = 0.0) -> Schedule:
     """Linear and cosine: from the peak down to `last` times the peak."""
-    return _made(name, n_steps, warmup=warmup, last=last)
+    return _made(name, ("linear", "cosine"), n_steps, warmup=warmup, last=last)
 
 
 def inv_sqrt(n_steps: int, /, *, name: str, warmup: float = 0.0, t0: float = 1.0) -> Schedule:
     """1 / sqrt(1 + t / t0), t in steps."""
-    return _made(name, n_steps, warmup=warmup, t0=t0)
+    return _made(name, ("inv_sqrt",), n_steps, warmup=warmup, t0=t0)
 
 
 def warmup_poly(
@@ -57,7 +56,7 @@ def warmup_poly(
     last: float = 0.0,
 ) -> Schedule:
     """A line up, then (1 - t/T)^power."""
-    return _made(name, n_steps, warmup=warmup, power=power, last=last)
+    return _made(name, ("warmup_poly",), n_steps, warmup=warmup, power=power, last=last)
 
 
 def wsd(
@@ -70,7 +69,7 @@ def wsd(
     last: float = 0.0,
 ) -> Schedule:
     """Warm-up, stable, decay (arXiv 2404.06395): a line up, the peak, a line down."""
-    made = _made(name, n_steps, warmup=warmup, decay=decay, last=last)
+    made = _made(name, ("wsd",), n_steps, warmup=warmup, decay=decay, last=last)
     if warmup + decay > 1:
         raise ConfigError(
             f"schedule.warmup={warmup:g} and schedule.decay={decay:g} are more than the training",
@@ -91,7 +90,7 @@ def file(n_steps: int, /, *, path: str, name: str = "file") -> Schedule:
 
     setting = f"schedule.path={path}"
     try:
-        table = pd.read_csv(Path(path).expanduser(), float_precision="round_trip")
+        table = pd.read_csv(Path(str(path)).expanduser(), float_precision="round_trip")
         values = table[COLUMN].to_numpy(dtype=float)
     except FileNotFoundError as error:
         hint = "iterun schedule RUN writes one from a run's gradient norms"
@@ -119,17 +118,18 @@ def fingerprint(settings: Mapping[str, Any]) -> str | None:
     if path is None:
         return None
     try:
-        with Path(path).expanduser().open("rb") as opened:
+        with Path(str(path)).expanduser().open("rb") as opened:
             return hashlib.file_digest(opened, "sha256").hexdigest()
     except OSError as error:
         hint = "iterun schedule RUN writes one from a run's gradient norms"
         raise ConfigError(f"schedule.path={path} can't be read", hint=hint) from error
 
 
-def _made(name: str, n_steps: int, **settings: float) -> Schedule:
-    if name not in FAMILIES:
+def _made(name: str, own: Sequence[str], n_steps: int, **settings: float) -> Schedule:
+    if name not in own:
         raise ConfigError(
-            f"schedule.name={name} is no schedule", hint=f"there are {', '.join(FAMILIES)}"
+            f"schedule.name={name}: these settings are of schedule={' or '.join(own)}",
+            hint=f"choose it by itself, as in schedule={name}",
         )
     given: dict[str, Any] = settings
     for key, value in given.items():

@@ -186,7 +186,7 @@ def _checked(
     was_there = replace(place, device=was.device, dtype=was.dtype, threads=was.threads)
     if not recorded.is_content_the_same(old, was_there, was):
         raise ConfigError(
-            f"the model or the text of {was.id} is not what it was when the run began",
+            f"model, text or schedule of {was.id} are not what they were when it began",
             hint="bring it back, or begin a run of its own",
         )
     return procedure, place

@@ -161,6 +161,6 @@ def _refuse_other_content(config: Mapping[str, Any], place: Placement, was: RunR
         return
     line = shlex.join(was.command or ["iterun", f"task={was.system}"])
     raise ConfigError(
-        f"the model or the text of {was.id} is not what it was when the run began",
+        f"model, text or schedule of {was.id} are not what they were when it began",
         hint=f"bring it back, or start anew: {line}",
     )

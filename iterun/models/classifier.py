@@ -127,7 +127,8 @@ class Training:
             value.copy_(saved)
         self._last.copy_(state["last"])
         self._sum.copy_(state["sum"])
-        self.norms.copy_(state["norms"])
+        if "norms" in state:  # runs had none before they were kept
+            self.norms.copy_(state["norms"])
 
     @torch.no_grad()
     def _update(self, gradients: list[Tensor]) -> None:

@@ -7,7 +7,7 @@ numbers: what is trained at level k can't see what comes after it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any, Protocol
@@ -109,28 +109,31 @@ def nested_text(
 ) -> NestedText:
     """The first sentences of the order are the test set, those after them the levels.
 
+    A sentence is never cut, so that both have at least the words asked for. Only levels that reach
+    the end of the data may have fewer, where the test set took more than it was to: they are all
+    that is left. Levels closer to each other than a sentence is long may be the same: `distinct`.
+
     Args:
         sentences: of the corpus.
         order: a permutation of their numbers.
-        levels: words of each; a sentence is never cut, so that they have at least as many.
-        n_test: words of the test set, likewise.
+        levels: words of each.
+        n_test: words of the test set.
 
     Raises:
         ConfigError: there are too few words for both.
     """
     shuffled = [sentences[i] for i in order]
     ends = list(accumulate(len(one.words) for one in shuffled))
-    wanted = n_test + levels[-1]
-    if ends[-1] < wanted:
+    left, cut = ends[-1] - n_test, int(np.searchsorted(ends, n_test)) + 1
+    if left < levels[-1] or cut >= len(ends):
+        fewer = f"fewer task.test_words, as in task.test_words={max(1, ends[-1] // 5)}"
         raise ConfigError(
             f"the data have {ends[-1]} words: task.test_words={n_test} and {levels[-1]} to train "
             "on would overlap",
-            hint=f"task.max_words={max(ends[-1] - n_test, 0)} or less, or fewer task.test_words",
+            hint=f"task.max_words={left} or less, or {fewer}" if 0 < left < levels[-1] else fewer,
         )
-    cut = int(np.searchsorted(ends, n_test)) + 1
     names = sorted({tag for one in sentences for tag in one.tags})
     inside = np.array(ends[cut:]) - ends[cut - 1]
-    # The last level is what is left where the test set took a few words more than asked for.
     reached = [min(int(np.searchsorted(inside, words)) + 1, len(inside)) for words in levels]
     numbers = {tag: number for number, tag in enumerate(names)}
     train, test = shuffled[cut : cut + reached[-1]], shuffled[:cut]
@@ -140,6 +143,19 @@ def nested_text(
         held_out=_tokens(test, numbers),
         ends=reached,
     )
+
+
+def distinct(folds: Sequence[NestedText]) -> list[NestedText]:
+    """The folds without the levels that repeat the one before in all of them.
+
+    They keep equally many levels, and mean sizes that ascend.
+
+    Args:
+        folds: with the same levels asked for.
+    """
+    ends = np.array([fold.ends for fold in folds])  # (folds, levels)
+    kept = np.append(True, np.diff(ends).any(0))
+    return [replace(fold, ends=own[kept].tolist()) for fold, own in zip(folds, ends, strict=True)]
 
 
 def nested_pictures(

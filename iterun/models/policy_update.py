@@ -77,7 +77,7 @@ class Learner:
             self.values[name].copy_(value)
         self._optimizer.load_state_dict(state["optimizer"])
         self.n_steps = state["n_steps"]
-        if self.norms is not None:
+        if self.norms is not None and state.get("norms"):  # runs had none before they were kept
             self.norms.restore(state["norms"])
 
 

@@ -4,7 +4,9 @@ mft          the commonest tag of a word; of a word never seen, the commonest of
 hmm          trigrams (hidden_markov_tagger.py)
 perceptron   averaged, greedy (perceptron_tagger.py)
 logistic     one logistic regression a tag on the window of a word, without tags
-sklearn:X    any classifier X of scikit-learn on that window, or on pixels
+sklearn:X    a classifier X of scikit-learn on that window, or on pixels
+
+A classifier takes no arguments, and of windows one that learns from sparse rows (`check_text`).
 """
 
 from __future__ import annotations
@@ -16,7 +18,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from iterun.errors import ConfigError, nearest
+from iterun.data.hub import first_line
+from iterun.errors import ConfigError, IterunError, nearest
 from iterun.models.hidden_markov_tagger import hmm
 from iterun.models.perceptron_tagger import perceptron
 
@@ -27,6 +30,8 @@ if TYPE_CHECKING:
 
 
 SKLEARN = "sklearn:"
+TRIED = 20  # rows: those that validate by parts want five of a class
+ON_WINDOWS = f"{SKLEARN}LogisticRegression or {SKLEARN}MultinomialNB"  # what learns there
 
 
 class Told(NamedTuple):
@@ -36,6 +41,8 @@ class Told(NamedTuple):
     warnings: tuple[str, ...] = ()  #: of the library that trained it
 
 
+#: what scikit-learn raises where data, or a class as it is made, don't suit a classifier
+REFUSALS = (TypeError, ValueError, IndexError)
 Learner = Callable[[Any, int, int], Told]  # (nested data, level from 0, seed of its draws)
 
 
@@ -69,16 +76,25 @@ def logistic(data: Nested, k: int, seed: int) -> Told:
 
 
 def fitted(make: Callable[..., Any], data: Nested, k: int, seed: int) -> Told:
-    """A classifier of scikit-learn; what it warns of is handed on."""
-    estimator = make()
-    if "random_state" in estimator.get_params():
-        estimator.set_params(random_state=seed % 2**32)
+    """A classifier of scikit-learn; what it warns of is handed on.
+
+    Raises:
+        IterunError: it makes nothing of this level, as with too few of a class to validate by.
+    """
+    estimator = _seeded(make(), seed)
     x, classes = data.training(k)
     if len(np.unique(classes)) == 1:  # most refuse to learn one class, which needs no learning
         return Told(np.full(len(data.test_classes), classes[0]))
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        found = estimator.fit(x, classes).predict(data.test(k))
+        try:
+            found = estimator.fit(x, classes).predict(data.test(k))
+        except REFUSALS as error:
+            raise IterunError(
+                f"{SKLEARN}{type(estimator).__name__} makes nothing of level {k + 1}, "
+                f"size {data.sizes[k]}: {first_line(error)}",
+                hint="another learner, or a larger task.kernel",
+            ) from error
     said = dict.fromkeys(str(one.message).partition("\n")[0] for one in caught)
     return Told(np.asarray(found, np.int64), tuple(said))
 
@@ -100,7 +116,7 @@ def learner(name: str, setting: str) -> Learner:
         setting: where it was typed, "task.learner".
 
     Raises:
-        ConfigError: there is none.
+        ConfigError: there is none, or its class takes arguments.
     """
     if name in LEARNERS:
         return LEARNERS[name]
@@ -109,8 +125,42 @@ def learner(name: str, setting: str) -> Learner:
     near = nearest(name, LEARNERS) or list(LEARNERS)
     raise ConfigError(
         f"{setting}: {name} is no learner",
-        hint=f"{', '.join(near)}, or a classifier of scikit-learn as in sklearn:GaussianNB",
+        hint=f"{', '.join(near)}, or a classifier of scikit-learn as in {ON_WINDOWS}",
     )
+
+
+def check_text(name: str, setting: str) -> None:
+    """Try a classifier of scikit-learn on a few sparse rows, as windows of words are.
+
+    Args:
+        name: of a learner.
+        setting: where it was typed.
+
+    Raises:
+        ConfigError: it learns from dense rows only.
+    """
+    if not name.startswith(SKLEARN):
+        return
+    from scipy.sparse import csr_matrix
+
+    estimator = _seeded(_classifier(name.removeprefix(SKLEARN), setting)(), 0)
+    classes = np.arange(TRIED) % 2
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the rows are few
+        try:
+            estimator.fit(csr_matrix(np.eye(2)[classes]), classes)
+        except REFUSALS as error:
+            why = first_line(error).partition(". ")[0]
+            raise ConfigError(
+                f"{setting}: {name} does not learn tagged words, which are sparse rows: {why}",
+                hint=f"one that does, as in {ON_WINDOWS}",
+            ) from error
+
+
+def _seeded(estimator: Any, seed: int) -> Any:
+    if "random_state" in estimator.get_params():
+        estimator.set_params(random_state=seed % 2**32)
+    return estimator
 
 
 def _classifier(name: str, setting: str) -> Any:
@@ -118,9 +168,15 @@ def _classifier(name: str, setting: str) -> Any:
 
     known = dict(all_estimators(type_filter="classifier"))
     if name not in known:
-        near = nearest(name, known) or ["LogisticRegression", "GaussianNB"]
+        near = " or ".join(SKLEARN + other for other in nearest(name, known))
         raise ConfigError(
-            f"{setting}: scikit-learn has no classifier {name}",
-            hint="as in " + " or ".join(SKLEARN + other for other in near),
+            f"{setting}: scikit-learn has no classifier {name}", hint=f"as in {near or ON_WINDOWS}"
         )
+    try:
+        known[name]()
+    except TypeError as error:
+        raise ConfigError(
+            f"{setting}: {SKLEARN}{name} is not made without arguments: {first_line(error)}",
+            hint=f"one that is, as in {ON_WINDOWS}",
+        ) from error
     return known[name]

@@ -138,7 +138,8 @@ class Trainings:
         self.clear()
         self._done, self.found = list(state["done"]), dict(state["found"])
         self.n_steps, self._waiting = state["n_steps"], state["open"]
-        self.norms.restore(state["norms"])
+        if "norms" in state:  # runs had none before they were kept
+            self.norms.restore(state["norms"])
 
     def _advance(self, training: Training, until: int, where: str) -> None:
         began, first = time.monotonic(), training.step

@@ -14,7 +14,8 @@ has the unit of any metric. The level that a stop is made at has to be off the e
 too: an asymptote that came back there is not identified. A metric that goes back ends the rule: its
 distance to the best monotone curve, not to the law, is held against 3 median changes (and the
 gain), since a law leaves more than that over of any curve that has come to rest. Beyond 200
-observations a law is fitted when they have grown by a 200th: n take some hundred fits and not n.
+observations a law is fitted when they have grown by a 200th: n take some hundred fits and not n;
+`confirm` counts fits there.
 """
 
 from __future__ import annotations
@@ -145,6 +146,9 @@ class Forecaster:
         if not math.isfinite(x) or x <= 0 or (self.x and x <= self.x[-1]):
             self.fault = f"{x:g} at iteration {i} is no growing positive number"
             return None
+        if self.top is not None and (y > self.top if self.rising else y < self.top):
+            self.fault, self.is_misfit = f"goes beyond its bound, {self.top:g} (stop.top)", True
+            return None
         self.i.append(i)
         self.x.append(x)
         self.y.append(y)
@@ -163,7 +167,7 @@ class Forecaster:
         if n < FEWEST or (n > ALL_FITTED and n < last + -(-last // ALL_FITTED)):
             return False
         limit = limit_of(self.y, rising=self.rising, top=self.top)
-        if max(self.y) == min(self.y) or not self._is_within(limit):
+        if max(self.y) == min(self.y):
             return False
         try:
             with np.errstate(all="ignore"):
@@ -175,10 +179,6 @@ class Forecaster:
         self.levels.append(level)
         self._is_free.append(not level.at_limit(limit))
         return True
-
-    def _is_within(self, limit: float) -> bool:
-        """Whether the scale holds what was observed: a `top` may be wrong, and is then no bound."""
-        return max(self.y) <= limit if self.rising else min(self.y) >= limit
 
     def _forecast(self, horizon: int) -> Forecast:
         x = self.x_at(horizon)

@@ -28,7 +28,6 @@ __all__ = [
     "extended",
     "fit",
     "prediction_level",
-    "trace",
     "working_level",
 ]
 
@@ -48,32 +47,6 @@ class Level:
     def at_limit(self, limit: float | None) -> bool:
         """Whether the asymptote lies at the end of the scale: it is not identified then."""
         return limit is not None and abs(self.law.c - limit) <= SAME * max(1.0, abs(limit))
-
-
-def trace(
-    x: ArrayLike,
-    y: ArrayLike,
-    *,
-    rising: bool = True,
-    limit: float | None = 1.0,
-    first: int = FEWEST,
-    anchor: bool = False,
-) -> list[Level]:
-    """The levels `first` to n; none if there are fewer observations.
-
-    Args:
-        x: sizes.
-        y: what was observed there.
-        rising: as for `fit`.
-        limit: as for `fit`.
-        first: observations of the first level, at least 3.
-        anchor: as for `extended`.
-    """
-    x, y = np.asarray(x, np.float64), np.asarray(y, np.float64)
-    levels: list[Level] = []
-    for n in range(first, len(x) + 1):
-        levels.append(extended(levels, x[:n], y[:n], rising=rising, limit=limit, anchor=anchor))
-    return levels
 
 
 def extended(

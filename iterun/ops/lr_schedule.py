@@ -5,7 +5,7 @@
     cosine       (1 + cos(πt/T)) / 2
     inv_sqrt     1 / sqrt(1 + t/T0)
     inverse      1 / (1 + t/T0)
-    stepwise     γ^(number of milestones passed by t)
+    stepwise     a tenth less at a third and at two thirds: 10^-(milestones passed by t)
     warmup_poly  (1 - t/T)^p, after a warm-up
     wsd          1, then a line to 0 over the last share (warm-up, stable, decay)
 
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     Values = NDArray[np.float64]
 
 WARMUP_POLY, WSD_DECAY = 0.1, 0.2  # shares of the steps, where none is given
+THIRDS, TENTH = (1 / 3, 2 / 3), 0.1  # of stepwise: milestones, shares of the steps, and factor
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,8 +52,6 @@ def multipliers(
     t0: float = 1.0,
     power: float = 1.0,
     decay: float = WSD_DECAY,
-    milestones: Sequence[float] = (1 / 3, 2 / 3),
-    gamma: float = 0.1,
 ) -> Values:
     """A family's multipliers, float64, (n_steps,); the peak is 1.
 
@@ -65,15 +64,14 @@ def multipliers(
         t0: of inv_sqrt and inverse: steps (T0).
         power: of warmup_poly (p).
         decay: of wsd: share of the steps in which the rate falls, at the end.
-        milestones: of stepwise: shares of the steps.
-        gamma: of stepwise: factor at each milestone (γ).
     """
     if warmup is None:
         warmup = WARMUP_POLY if name in ("warmup_poly", "wsd") else 0.0
     n_rising = math.floor(warmup * n_steps)
     begin = np.arange(1, n_rising + 1, dtype=np.float64) / max(n_rising, 1)
     if name == "stepwise":
-        course = _stepwise(n_steps, milestones, gamma)[n_rising:]
+        course = np.array([multistep(t, n_steps=n_steps, milestones=THIRDS, gamma=TENTH)
+                           for t in range(n_rising, n_steps)])  # fmt: skip
     else:
         n = n_steps - n_rising
         given = {"t0": t0, "power": power, "n_decay": max(1, round(decay * n_steps))}
@@ -81,12 +79,6 @@ def multipliers(
     if name in _TO_LAST:
         course = last + (1 - last) * course
     return np.concatenate([begin, course])
-
-
-def _stepwise(n_steps: int, milestones: Sequence[float], gamma: float) -> Values:
-    steps = np.arange(n_steps)
-    passed = sum((steps >= milestone_step(share, n_steps)).astype(float) for share in milestones)
-    return np.asarray(gamma ** (passed + np.zeros(n_steps)))
 
 
 #: t, number of steps behind the warm-up, settings -> multipliers

@@ -1,5 +1,6 @@
 """Looking ahead in recorded runs: their own settings, the options, where the rule stops them."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -61,6 +62,26 @@ def test_only_iterations_up_to_the_one_named_are_seen(tmp_path: Path) -> None:
     look = outlook(made(tmp_path), Asked(), until=8)
 
     assert (look.i, look.newest and look.newest.i) == (8, 8)
+
+
+def test_the_baseline_alone_has_nothing_to_forecast(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="no iteration of 3f9a has a finite 'acc'"):
+        outlook(made(tmp_path), Asked(), until=0)
+
+
+def test_iterations_without_the_size_are_passed_over(tmp_path: Path) -> None:
+    row = made(tmp_path)
+    with open(row.path / "iterations.jsonl", encoding="utf-8") as file:
+        lines = [json.loads(line) for line in file]
+    del lines[5]["metrics"]["words"]
+    text = "".join(json.dumps(line) + "\n" for line in lines)
+    (row.path / "iterations.jsonl").write_text(text, encoding="utf-8")
+
+    look = outlook(row_of(row.path), Asked(x="words"))
+
+    assert look.newest is not None
+    assert look.replayed.forecaster.fault is None
+    assert 5 not in look.replayed.forecaster.i
 
 
 def test_another_metric_needs_a_direction(tmp_path: Path) -> None:

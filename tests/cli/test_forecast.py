@@ -127,7 +127,7 @@ def test_a_run_that_can_not_be_looked_at_is_named_and_the_others_shown(
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["--gain", "x"], "--gain x is not a number"), (["--gain", "-1"], "--gain -1 is not a pos"),
+        (["--gain", "x"], "'x' is not a number"), (["--gain", "-1"], "--gain -1 is not a pos"),
         (["--metric", "words"], "has no direction"), (["--goal", "up"], "neither min nor max"),
         (["--metric", "accu", "--goal", "max"], "no iteration of 3f9a1c2b has a finite 'accu'"),
         (["--horizon", "0"], "--horizon 0 is no iteration"),

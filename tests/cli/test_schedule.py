@@ -18,13 +18,13 @@ from iterun.store.writer import RunWriter
 def trained(tmp_path, monkeypatch):
     """A run whose norms begin high; the current folder is empty."""
 
-    def run(norms):
+    def run(norms, task=None):
         record = RunRecord(
             id="c0ffee11", system="prune/lth", family="prune", signature="5e1f", seed=1,
             created="2026-11-24T10:15:00+01:00", command=["iterun", "task=prune/lth", "seed=1"],
         )  # fmt: skip
         place = tmp_path / "outputs" / "prune" / "lth" / "20261124-101500-x-c0ffee11"
-        with RunWriter.create(place, record=record, config={"task": {}}) as writer:
+        with RunWriter.create(place, record=record, config={"task": task or {}}) as writer:
             rows = [{"step": t, "grad_norm": float(norm)} for t, norm in enumerate(norms)]
             writer.append_rows("gradient_norms.jsonl", 1, rows)
             writer.append(1, seconds=0.5, metrics={"acc": 0.5})
@@ -49,6 +49,20 @@ def test_the_schedule_and_its_picture_are_written_here(iterun, trained, tmp_path
     assert [float(x) for _, x in rows[1:]] == refine(NORMS).multipliers.tolist()
     with Image.open(tmp_path / "here" / "refined_schedule.png") as picture:
         assert picture.width > 1000
+
+
+@pytest.mark.parametrize(
+    ("target", "end"),
+    [
+        ("iterun.tasks.prune.lth.Lth", "next: iterun task=prune/lth seed=1 schedule=file"),
+        ("iterun.tasks.rlhf.curate.Curate", "prune/lth reads no schedule; others do: schedule"),
+        ("another.package.Task", "next: iterun task=prune/lth seed=1 schedule=file"),
+    ],
+)
+def test_the_next_line_is_for_systems_that_read_a_schedule(target, end, iterun, trained):
+    trained(NORMS, {"_target_": target})
+
+    assert iterun("schedule", "c0ff").lines[-1].startswith(end)
 
 
 def test_what_was_read_and_what_came_of_it_is_told(iterun, trained):
@@ -103,7 +117,7 @@ def test_json_has_the_numbers_and_the_places(iterun, trained, tmp_path):
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["--tau", "x"], "--tau x is not a number"),
+        (["--tau", "x"], "'x' is not a number"),
         (["--tau", "0.7"], "--tau 0.7 is outside [0, 0.5]"),
         (["--power", "3"], "--power 3 is not one of auto, 1, 2"),
         (["--metric", "loss"], "has no loss"),

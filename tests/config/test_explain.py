@@ -21,8 +21,8 @@ def faults(*overrides: str) -> Sequence[ConfigError]:
     [
         ("task=prune/perpp", "task=prune/perpp: there is no such system", "task=prune/perp or"),
         ("task=perp", "task=perp: there is no such system", "did you mean task=prune/perp"),
-        ("task=", "task= names no system", "task=prune/perp"),
-        ("task=zzz", "task=zzz: there is no such system", "there are task=prune,"),
+        ("task=", "task= names no system", "task=learn/curve"),
+        ("task=zzz", "task=zzz: there is no such system", "there are task=learn,"),
         ("task.sparsty=0.6", "task.sparsty=0.6: prune/perp has no setting", "task.sparsity?"),
         ("model=opt-min", "model=opt-min: there is no such model", "model=opt-mini or"),
         ("model=opt-min", "model=opt-min", "model=OWNER/NAME takes it from the hub"),

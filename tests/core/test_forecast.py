@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import pytest
 from core_procedures import Count, attempt, job, record
 
+from iterun.config.compose import compose, to_plain
 from iterun.core import resume, runner
 from iterun.core.fork import Branch
 from iterun.core.progress import Remark
@@ -107,6 +108,30 @@ def test_a_horizon_of_its_own_looks_further_than_the_length(tmp_path):
 
     assert (outcome.reason, outcome.summary.costs["forecast/horizon"]) == ("forecast", 30)
     assert outcome.summary.costs["saved_iterations"] == 30 - outcome.iterations
+
+
+def test_a_horizon_that_has_passed_ends_nothing(tmp_path):
+    outcome = ended(tmp_path, gain=0.02, horizon=8)
+
+    assert (outcome.reason, outcome.iterations) == ("length", 40)
+
+
+def test_an_iteration_without_the_metric_has_no_forecast():
+    rules = StopRules(StopSettings(gain=0.02, metric="acc", goal="max"))
+    rules.look_ahead(40)
+    for i in range(1, 8):
+        rules.see(i, {"acc": 0.9 - 0.5 * i**-1.2})
+    assert "forecast/value" in rules.cost
+
+    rules.see(8, {"other": 1.0})
+
+    assert rules.cost == {}
+
+
+def test_the_file_of_the_rule_leaves_nothing_on_without_a_gain():
+    node = to_plain(compose(["task=prune", "stop=forecast", "stop.gain=null"]))["stop"]
+
+    assert list(StopSettings.of(node, UP).check()) == []
 
 
 def test_without_a_length_a_horizon_is_asked_for_and_nothing_is_left(tmp_path):

@@ -60,7 +60,8 @@ def test_the_content_is_what_tells_sets_apart(file, tmp_path):
         (None, {}, "data.path is empty"),
         (TEXT, {"path": "none.txt"}, "data.path=none.txt: there is no such file"),
         (TEXT, {"test": "none.txt"}, "data.test=none.txt: there is no such file"),
-        (TEXT, {"test": 1.5}, "data.test=1.5 is no share"),
+        (TEXT, {"test": 1.5}, "data.test=1.5 is neither a share nor a file"),
+        (TEXT, {"test": None}, "data.test=null is neither a share nor a file"),
         (TEXT, {"test": 0.01}, "data.test=0.01 leaves nothing"),
         ("colors,red\n", {}, "cannot be read as a LIBSVM file"),
         ("1 1:1\n1 1:2\n", {}, "has 1 distinct labels"),
@@ -76,3 +77,21 @@ def test_what_cannot_be_used_is_refused_with_its_setting(text, settings, said, t
         libsvm(**settings)
 
     assert refused.value.hint
+
+
+@pytest.mark.parametrize(
+    ("train", "test", "said"),
+    [
+        (TEXT, "colors,red\n", "data.test={test} cannot be read"),
+        ("colors,red\n", TEXT, "data.path={path} cannot be read"),
+    ],
+)
+def test_of_two_files_the_one_that_is_malformed_is_named(train, test, said, tmp_path):
+    files = {"path": tmp_path / "a.txt", "test": tmp_path / "a.t.txt"}
+    files["path"].write_text(train)
+    files["test"].write_text(test)
+
+    with pytest.raises(ConfigError) as refused:
+        libsvm(**{name: str(file) for name, file in files.items()})
+
+    assert said.format(**files) in refused.value.message

@@ -88,7 +88,11 @@ def test_the_same_multipliers_elsewhere_are_the_same_setting(tmp_path):
         ("inv_sqrt", {"t0": 0}, "schedule.t0=0 is not above 0"),
         ("warmup_poly", {"power": True}, "schedule.power=True is not above 0"),
         ("wsd", {"warmup": 0.5, "decay": 0.6}, "more than the training"),
-        ("constant", {"name": "flat"}, "schedule.name=flat is no schedule"),
+        (
+            "constant",
+            {"name": "flat"},
+            "schedule.name=flat: these settings are of schedule=constant",
+        ),
     ],
 )
 def test_settings_out_of_range_are_refused(name, changes, said):

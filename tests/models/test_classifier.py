@@ -91,6 +91,18 @@ def test_what_a_mask_removed_stays_exactly_zero_and_the_rest_moves():
         assert (after[name][mask] != before[name][mask]).float().mean() > 0.9
 
 
+def test_a_state_from_before_norms_were_kept_is_taken_up():
+    work = training(module := net(), half(module))
+    work.begin(taken(module), 0)
+    work.advance()
+    state = work.state()
+    del state["norms"]
+
+    work.restore(state)
+
+    assert work.step == 1
+
+
 def test_a_training_taken_up_at_any_step_goes_on_with_the_same_bits():
     whole = trained(net(), half(net()))
     for k in (1, 5, 11):

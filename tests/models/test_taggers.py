@@ -10,11 +10,11 @@ import pytest
 from iterun.data.digits import digits
 from iterun.data.tagged import Sentence
 from iterun.data.toy_pos import toy_pos
-from iterun.errors import ConfigError
+from iterun.errors import ConfigError, IterunError
 from iterun.models.hidden_markov_tagger import _counted, _transitions, _viterbi
-from iterun.models.nested import nested_pictures, nested_text
+from iterun.models.nested import distinct, nested_pictures, nested_text
 from iterun.models.tag_windows import shape, windows
-from iterun.models.taggers import LEARNERS, learner
+from iterun.models.taggers import LEARNERS, ON_WINDOWS, check_text, learner
 
 LEVELS = [400, 800, 1200]
 
@@ -55,6 +55,45 @@ def test_a_test_that_would_overlap_the_training_set_is_refused():
         nested_text([sentence("a/A b/B")] * 3, np.arange(3), [4], 3)
 
     assert "task.max_words=3" in refused.value.hint
+
+
+def test_levels_that_no_sentence_tells_apart_are_one():
+    sentences = [sentence("a/A b/B c/C")] * 5
+
+    nested = nested_text(sentences, np.arange(5), [2, 4, 5, 9, 11], 1)
+    (found,) = distinct([nested])
+
+    assert nested.sizes == [3, 6, 6, 9, 12]
+    assert found.sizes == [3, 6, 9, 12]
+    assert found.training(3)[0].shape[0] == 12
+
+
+def test_levels_at_the_end_are_what_is_left():
+    """One word was to be the test set, which took three: 11 and 12 are 10."""
+    lines = ("a/A b/B c/C", "a/A", "b/B c/C d/D e/D f/A", "c/C a/A", "a/A b/B")
+
+    nested = nested_text([sentence(one) for one in lines], np.arange(5), [1, 6, 8, 11, 12], 1)
+
+    assert nested.sizes == [1, 6, 8, 10, 10]
+    assert distinct([nested])[0].sizes == [1, 6, 8, 10]
+
+
+def test_all_folds_keep_the_same_levels():
+    """What one fold repeats another may not: 2 and 3 are 3 and 3 words, or 2 and 5."""
+    sentences = [sentence(one) for one in ("a/A", "a/A b/B c/C", "a/A b/B", "a/A b/B c/C")]
+    orders = np.array([[0, 1, 2, 3], [0, 2, 1, 3]])
+
+    folds = distinct([nested_text(sentences, order, [2, 3, 7, 8], 1) for order in orders])
+
+    assert [fold.sizes for fold in folds] == [[3, 3, 8], [2, 5, 8]]
+
+
+def test_a_test_set_that_takes_all_is_refused_with_its_own_setting():
+    for n in (5, 90):
+        with pytest.raises(ConfigError, match=f"have 6 words: task.test_words={n}") as refused:
+            nested_text([sentence("a/A b/B c/C")] * 2, np.arange(2), [1], n)
+        assert "task.test_words=1" in refused.value.hint
+        assert "max_words" not in refused.value.hint
 
 
 @pytest.mark.parametrize("name", LEARNERS)
@@ -206,6 +245,38 @@ def test_classifiers_learn_pictures(name):
     assert 0.2 < right[0] < right[1]  # a tenth by chance
 
 
+@pytest.mark.parametrize(
+    "name", ["GaussianNB", "LinearDiscriminantAnalysis", "HistGradientBoostingClassifier"]
+)
+def test_what_wants_dense_rows_is_refused_for_text(name):
+    with pytest.raises(ConfigError, match=f"task.compare: sklearn:{name} does not") as refused:
+        check_text(f"sklearn:{name}", "task.compare")
+
+    assert ON_WINDOWS in refused.value.hint
+
+
+@pytest.mark.parametrize("name", [*ON_WINDOWS.split(" or "), "sklearn:DecisionTreeClassifier"])
+def test_what_learns_from_sparse_rows_passes_and_learns(name, toy):
+    check_text(name, "task.learner")
+
+    assert (learner(name, "task.learner")(toy, 2, 0).classes == toy.test_classes).mean() > 0.5
+
+
+def test_trying_a_classifier_draws_nothing_from_a_global_generator():
+    before = np.random.get_state()[1].tolist()  # noqa: NPY002  this is the one in question
+
+    check_text("sklearn:RandomForestClassifier", "task.learner")
+
+    assert np.random.get_state()[1].tolist() == before  # noqa: NPY002
+
+
+def test_a_classifier_that_a_level_defeats_is_told_with_the_level():
+    data = text_of("a/A", "a/A b/B c/C")
+
+    with pytest.raises(IterunError, match="CalibratedClassifierCV makes nothing of level 1, size"):
+        learner("sklearn:CalibratedClassifierCV", "task.learner")(data, 0, 0)
+
+
 def test_a_level_of_one_class_needs_no_learning():
     data = text_of("a/A", "b/A c/A")
 
@@ -227,7 +298,8 @@ def test_what_a_library_warns_of_is_told():
         ("perceptrom", "task.learner: perceptrom is no learner", "perceptron"),
         ("sklearn:LogisticRegresion", "no classifier LogisticRegresion", "LogisticRegression"),
         ("sklearn:Ridge", "no classifier Ridge", "sklearn:"),
-        ("sklearn:os.system", "no classifier os.system", "sklearn:"),
+        ("sklearn:os.system", "no classifier os.system", "sklearn:LogisticRegression"),
+        ("sklearn:VotingClassifier", "task.learner: sklearn:VotingClassifier is not made", "sklea"),
     ],
 )
 def test_what_is_no_learner_is_refused(name, said, hint):

@@ -132,8 +132,11 @@ def test_limits_are_those_of_the_scale():
     assert limit_of([0.2, 0.9], rising=True, top=0.95) == 0.95
 
 
-def test_a_top_that_was_passed_is_no_bound_and_gives_no_forecast():
-    assert shown(law(20), top=0.8)[0].newest.i < 20
+def test_a_value_beyond_the_top_turns_the_rule_off():
+    seen = shown(law(20), top=0.8)[0]
+
+    assert seen.fault == "goes beyond its bound, 0.8 (stop.top)"
+    assert seen.newest.i == len([y for y in law(20) if y <= 0.8])
 
 
 def test_the_usual_gain_is_of_a_share_or_of_the_range():

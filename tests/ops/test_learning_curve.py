@@ -18,13 +18,21 @@ from iterun.ops.learning_curve import (
     extended,
     fit,
     prediction_level,
-    trace,
     working_level,
 )
-from iterun.ops.power_law import Anchor
+from iterun.ops.power_law import FEWEST, Anchor
 
 CLEAN = [(2, 0.4, 0.97), (5, 0.5, 0.95), (0.9, 0.25, 0.88), (30, 1, 0.8)]
 SIZES = 5000.0 * np.arange(1, 61)
+
+
+def trace(x, y, *, rising=True, limit=1.0, anchor=False):
+    """The levels 3 to n."""
+    levels = []
+    for n in range(FEWEST, len(x) + 1):
+        level = extended(levels, x[:n], y[:n], rising=rising, limit=limit, anchor=anchor)
+        levels.append(level)
+    return levels
 
 
 def curve(a, b, c, n=60, noise=0.0, seed=0):

@@ -23,7 +23,7 @@ def command(
         typer.Option("--horizon", metavar="N", help="at this iteration (stop.horizon, the last)"),
     ] = None,
     gain: Annotated[
-        str | None,
+        float | None,
         typer.Option(
             "--gain",
             metavar="G",
@@ -32,7 +32,7 @@ def command(
         ),
     ] = None,
     top: Annotated[
-        str | None,
+        float | None,
         typer.Option(
             "--top",
             metavar="T",
@@ -66,8 +66,5 @@ def command(
     from iterun.analysis.forecast import Asked
     from iterun.cli import forecast
 
-    asked = Asked(
-        metric=metric, goal=goal, horizon=horizon, gain=forecast.number("--gain", gain),
-        top=forecast.number("--top", top), x=x,
-    )  # fmt: skip
+    asked = Asked(metric=metric, goal=goal, horizon=horizon, gain=gain, top=top, x=x)
     forecast.show(runs or ["@-1"], asked, outputs=outputs, as_json=as_json)

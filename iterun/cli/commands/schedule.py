@@ -25,9 +25,9 @@ def command(
         ),
     ] = None,
     tau: Annotated[
-        str,
+        float,
         typer.Option("--tau", metavar="T", help="share of the steps that the filter looks over"),
-    ] = "0.1",
+    ] = 0.1,
     power: Annotated[
         str,
         typer.Option("--power", metavar="P", help="of 1 / norm: 2 (SGD), 1 (Adam) or auto"),
@@ -56,7 +56,6 @@ def command(
     """
     from iterun.cli import schedule as refinement
 
-    share = refinement.number("--tau", tau)
     refinement.schedule(
-        run, metric=metric, tau=share, power=power, file=out, outputs=outputs, as_json=as_json
+        run, metric=metric, tau=tau, power=power, file=out, outputs=outputs, as_json=as_json
     )

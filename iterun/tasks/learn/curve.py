@@ -11,11 +11,12 @@ Paper: Modeling of learning curves with applications to POS tagging (arXiv 2402.
     ε_i <= τ, from the prediction level on                       (convergence)
 
 One step is one level: every learner is trained anew on the same first x_i words of one shuffled
-corpus, whose sentences are never split, and is tested on the same other sentences. The metrics of
-`learner` have no suffix, those of the others in `compare` their name. A level is named by the
-number of observations that are fitted. `pe` is the error of the forecast that the level before had
-made of this one, in per cent, `mape` the mean of its size so far. Forecasts before the prediction
-level are given too and labeled provisional.
+corpus, whose sentences are never split, and is tested on the same other sentences; levels that are
+the same sentences in all folds are one. The metrics of `learner` have no suffix, those of the
+others in `compare` their name. A level is named by the number of observations that are fitted. `pe`
+is the error of the forecast that the level before had made of this one, in per cent, `mape` the
+mean of its size so far. Forecasts before the prediction level are given too and labeled
+provisional.
 
 Departures: convergence before the prediction level does not count, since chance trends may cross
 far out; the embedded language, corpus and slices are small; the slowdown of ν is left to ν
@@ -24,7 +25,7 @@ shuffles are averaged level by level before anything is fitted.
 """
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, ClassVar
 
@@ -34,14 +35,14 @@ from iterun.core.procedure import Procedure
 from iterun.core.run import Run
 from iterun.data.tagged import TaggedSet, count
 from iterun.errors import ConfigError
+from iterun.models.curve_levels import Levels
 from iterun.models.nested import Nested, nested_pictures, nested_text
-from iterun.models.taggers import SKLEARN, TAGGERS, Learner, learner
+from iterun.models.taggers import SKLEARN, TAGGERS, Learner, check_text, learner
 from iterun.ops.followed_curve import FollowedCurve, decisions, half, ordered_pairs
 from iterun.ops.learning_curve_figures import learners_figure, trace_figure
 from iterun.types import ImageDataset
 
 AT_LEAST = {"kernel": 1, "slice": 1, "test_words": 1, "lookahead": 1, "folds": 1}
-FEWEST_LEVELS = 4
 #: what a learner beside the run's own tells
 COMPARED = {"accuracy", "accuracy_std", "forecast_full", "c", "layer", "pe", "mape"}
 
@@ -82,7 +83,7 @@ class Curve(Procedure):
             except ConfigError as error:
                 yield error
         if self.max_words is not None and min(self.kernel, self.slice) > 0:
-            yield from self._check_levels(self.max_words)
+            yield from self._levels.check(self.max_words)
 
     def start(self, run: Run) -> None:
         self.run = run
@@ -140,11 +141,8 @@ class Curve(Procedure):
         rows = decisions(self.curves)
         self._save_tables()
         run.save_table("decision.csv", [asdict(row) for row in rows])
-        n = half(len(own.x)) if own.is_whole else len(own.y)
-        unit = "words" if isinstance(run.data(), TaggedSet) else "pictures"
-        run.save_image("curve.png", trace_figure(own, n, unit))
-        if len(self.curves) > 1:
-            run.save_image("learners.png", learners_figure(self.curves, n, unit))
+        if own.y:
+            self._save_pictures(own)
         found: dict[str, Any] = {"convergence_level": own.convergence_level}
         by_learner = {row.learner: row for row in rows}
         for name in self.curves:
@@ -181,28 +179,39 @@ class Curve(Procedure):
         self.run.save_table("observations.csv", observed)
         self.run.save_table("trace.csv", traced)
 
+    def _save_pictures(self, own: FollowedCurve) -> None:
+        n = half(len(own.x)) if own.is_whole else len(own.y)
+        unit = "words" if isinstance(self.run.data(), TaggedSet) else "pictures"
+        self.run.save_image("curve.png", trace_figure(own, n, unit))
+        if len(self.curves) > 1:
+            self.run.save_image("learners.png", learners_figure(self.curves, n, unit))
+
     # Data.
 
-    def _nested(self, run: Run) -> Iterator[Nested]:
+    def _nested(self, run: Run) -> Iterable[Nested]:
         """The folds."""
         data = run.data()
         if isinstance(data, TaggedSet):
-            yield from self._of_text(run, data)
-        elif isinstance(data, ImageDataset):
-            yield from self._of_pictures(run, data)
-        else:
-            raise ConfigError(
-                f"data={data.name} holds neither tagged words nor pictures",
-                hint="data=toy-pos, data=conllu data.path=FILE, or data=digits",
-            )
+            return self._of_text(run, data)
+        if isinstance(data, ImageDataset):
+            return self._of_pictures(run, data)
+        raise ConfigError(
+            f"data={data.name} holds neither tagged words nor pictures",
+            hint="data=toy-pos, data=conllu data.path=FILE, or data=digits",
+        )
 
-    def _of_text(self, run: Run, data: TaggedSet) -> Iterator[Nested]:
+    def _of_text(self, run: Run, data: TaggedSet) -> Iterable[Nested]:
+        for setting, name in self._named():
+            check_text(name, setting)
         wanted = None if self.max_words is None else self.max_words + self.test_words
         sentences = data.tagged(run.numpy("language", 0), wanted)
-        levels = self._levels(self.max_words or count(sentences) - self.test_words)
-        for fold in range(self.folds):
-            order = run.numpy("shuffle", fold).permutation(len(sentences))
-            yield nested_text(sentences, order, levels, self.test_words)
+        levels = self._levels.sizes(self.max_words or self._levels.left(count(sentences)))
+        orders = [
+            run.numpy("shuffle", fold).permutation(len(sentences)) for fold in range(self.folds)
+        ]
+        return self._levels.distinct(
+            [nested_text(sentences, order, levels, self.test_words) for order in orders]
+        )
 
     def _of_pictures(self, run: Run, data: ImageDataset) -> Iterator[Nested]:
         for setting, name in self._named():
@@ -211,28 +220,18 @@ class Curve(Procedure):
                     f"{setting}: {name} tags words, and data={data.name} holds pictures",
                     hint=f"logistic, or a classifier as in {SKLEARN}GaussianNB",
                 )
-        levels = self._levels(self.max_words or len(data.train))
+        levels = self._levels.sizes(self.max_words or len(data.train))
         for fold in range(self.folds):
             yield nested_pictures(data, run.numpy("shuffle", fold), levels, self.test_words)
 
-    def _levels(self, last: int) -> list[int]:
-        for fault in self._check_levels(last):
-            raise fault
-        found = list(range(self.kernel, last + 1, self.slice))
-        return found if found[-1] == last else [*found, last]
-
-    def _check_levels(self, last: int) -> Iterator[ConfigError]:
-        n = 1 + max(0, -(-(last - self.kernel) // self.slice))
-        if last < self.kernel or n < FEWEST_LEVELS:
-            there = "" if self.max_words is not None else f" of {last} in all"
-            yield ConfigError(
-                f"task.kernel={self.kernel} and task.slice={self.slice} make "
-                f"{n if last >= self.kernel else 0} levels up to "
-                f"task.max_words={'null' if self.max_words is None else self.max_words}{there}, "
-                f"and a curve takes {FEWEST_LEVELS}",
-                hint=f"smaller ones, as in task.kernel={max(1, last // 10)} "
-                f"task.slice={max(1, last // 10)}",
-            )
+    @property
+    def _levels(self) -> Levels:
+        return Levels(
+            kernel=self.kernel,
+            slice=self.slice,
+            max_words=self.max_words,
+            test_words=self.test_words,
+        )
 
     # Names.
 

@@ -29,6 +29,7 @@ from numpy.typing import NDArray
 
 from iterun.core.procedure import Procedure
 from iterun.core.run import Run
+from iterun.data.libsvm import LabeledTable
 from iterun.errors import ConfigError, DivergedError, nearest
 from iterun.models.gradient_norms import FILE
 from iterun.models.schedule_problems import Asked, Problem, Trained, made
@@ -44,7 +45,7 @@ from iterun.models.schedule_sweep import (
 from iterun.ops.lr_refinement import FEWEST, LARGEST_TAU, Refinement
 from iterun.ops.lr_refinement_figures import loss_by_rate, norms_and_schedules
 from iterun.ops.lr_schedule import FAMILIES, multipliers
-from iterun.types import Architecture, LanguageModel
+from iterun.types import Architecture, ImageDataset, LanguageModel, TextDataset
 
 STEEP = ("inv_sqrt", "inverse")  # fall from the first step on: their rates have another scale
 GIVEN = "given"
@@ -55,6 +56,12 @@ NEEDS = {
     "libsvm": ("data",),
     "text": ("model", "data"),
     "pictures": ("model", "data"),
+}
+#: of each problem that reads data=: its protocol, what it holds, and what to type
+KINDS: dict[str, tuple[type, str, str]] = {
+    "libsvm": (LabeledTable, "rows of features with labels", "data=libsvm data.path=FILE"),
+    "text": (TextDataset, "text", "data=pydoc"),
+    "pictures": (ImageDataset, "pictures", "data=digits"),
 }
 
 
@@ -152,12 +159,13 @@ class Schedule(Procedure):
         run.save_table("table.csv", table)
         run.save_table("trainings.csv", sweep.trainings(self.seeds))
         run.save_table("bound.csv", sweep.bounds())
-        run.save_image("losses.png", loss_by_rate(sweep.curves(), "training loss, nats"))
+        if curves := sweep.curves():
+            run.save_image("losses.png", loss_by_rate(curves, "training loss, nats"))
         losses = {row["schedule"]: row["train_loss"] for row in table}
         result = {f"train_loss_{name}": loss for name, loss in losses.items()}
         edges = [row["schedule"] for row in table if row["lr_at_edge"]]
         result |= {"lr_at_edge": ", ".join(edges), "is_fair": not edges}
-        if rounds := [name for name in self.rounds if name in sweep.refinements]:
+        if rounds := [name for name in self.rounds if name in sweep.losses]:
             found = self._save(rounds[-1])
             result |= {"peak_position": found.peak_position, "collapses": found.collapses}
         if rounds and {LINEAR, rounds[-1]} <= set(losses):
@@ -232,9 +240,11 @@ class Schedule(Procedure):
             if run.handed.has(role) and role not in NEEDS[self.problem]:
                 reads = ", ".join(name for name, needed in NEEDS.items() if role in needed)
                 raise ConfigError(
-                    f"{role}=... is not read by task.problem={self.problem}",
+                    f"{role}= is not read by task.problem={self.problem}",
                     hint=f"leave it away; it is read by task.problem={reads}",
                 )
+        if self.problem in KINDS:  # before a model is built
+            self._check_kind(run.data())
         return made(
             self.problem,
             {
@@ -247,6 +257,15 @@ class Schedule(Procedure):
             init_scale=self.init_scale,
             device=run.place.device,
         )
+
+    def _check_kind(self, data: Any) -> None:
+        kind, what, hint = KINDS[self.problem]
+        if not isinstance(data, kind):
+            raise ConfigError(
+                f"data={data.name} does not hold {what}, which task.problem={self.problem} "
+                "is trained on",
+                hint=f"as in {hint}",
+            )
 
     def _check_baselines(self) -> Iterator[ConfigError]:
         for name in self.baselines:

@@ -191,6 +191,36 @@ def test_a_treebank_of_ones_own_is_read_whole(tmp_path):
     assert [metrics["words"] for _, metrics, _ in story(view)] == [50, 100, 150, 200, 210]
 
 
+@pytest.mark.parametrize("folds", [1, 2])
+def test_the_last_levels_differ_where_the_test_set_took_too_much(folds, tmp_path):
+    """40 sentences of 7 words; a test set of 50 takes 56: 225 and 230 words are the 224 left."""
+    file = tmp_path / "a.conllu"
+    rows = [
+        [f"{k}\tw{n % 5}{k}\t_\tT{(n + k) % 3}\t_\t_\t_\t_\t_\t_\n" for k in range(1, 8)]
+        for n in range(40)
+    ]
+    file.write_text("\n".join("".join(row) for row in rows))
+
+    view = run(
+        tmp_path / "run", "text", "data=conllu", f"data.path={file}", "task.max_words=null",
+        "task.test_words=50", "task.kernel=45", "task.slice=45", "task.compare=[]",
+        f"task.folds={folds}",
+    )  # fmt: skip
+
+    found = [metrics for _, metrics, _ in story(view)]
+    assert [row["words"] for row in found] == [49, 91, 140, 182, 224]
+    assert "c" in found[-1]
+    assert view.status.state == "completed"
+
+
+def test_a_run_of_no_level_has_no_picture(tmp_path):
+    view = run(tmp_path / "run", "text", "stop.iterations=0")
+
+    assert view.status.state == "completed"
+    assert not [name for name in artifacts(view) if name.endswith(".png")]
+    assert view.summary.result["pairs"] == 0
+
+
 def test_constant_accuracies_are_told_and_not_fitted(tmp_path):
     file = tmp_path / "a.conllu"
     file.write_text("1\tw\t_\tT\t_\t_\t_\t_\t_\t_\n\n" * 100)

@@ -26,6 +26,9 @@ REFUSED = {
     ("text", "task.compare=[mft,hm]"): "task.compare: hm is no learner",
     ("text", "task.compare=[mft,mft]"): "task.compare=['mft', 'mft'] names a learner twice",
     ("text", "task.learner=sklearn:Ridge"): "task.learner: scikit-learn has no classifier Ridge",
+    ("text", "task.compare=[sklearn:GaussianNB]"): "task.compare: sklearn:GaussianNB does not",
+    ("text", "task.learner=sklearn:VotingClassifier"): "task.learner: sklearn:VotingClassifier is",
+    ("text", "task.max_words=0"): "make 0 levels up to task.max_words=0, and a curve takes 4",
     ("text", "data=conllu"): "data.path is empty",
     ("text", "data=planted-graphs"): "holds neither tagged words nor pictures",
     ("digits", "task.learner=hmm"): "task.learner: hmm tags words, and data=digits holds pictures",
@@ -54,3 +57,34 @@ def test_a_corpus_that_is_too_small_says_how_much_there_is(tmp_path):
     assert "task.max_words=50" in refused.value.hint
     with pytest.raises(ConfigError, match=r"task.max_words=null of 50 in all"):
         run(tmp_path / "run", "text", *line, "task.max_words=null", "task.slice=30")
+
+
+@pytest.mark.parametrize("test_words", [100, 5000])
+def test_a_corpus_smaller_than_its_test_set_is_told_with_what_helps(test_words, tmp_path):
+    file = tmp_path / "a.conllu"
+    file.write_text("1\tw\t_\tT\t_\t_\t_\t_\t_\t_\n\n" * 100)
+    line = ["data=conllu", f"data.path={file}", "task.max_words=null", "task.compare=[]"]
+
+    with pytest.raises(ConfigError) as refused:
+        run(tmp_path / "run", "text", *line, f"task.test_words={test_words}")
+    assert f"have 100 words: task.test_words={test_words} leaves too" in refused.value.message
+
+    hint = refused.value.hint.removeprefix("as in ").split()
+    assert run(tmp_path / "again", "text", *line, *hint).status.state == "completed"
+
+
+@pytest.mark.parametrize(("max_words", "test_words"), [("30", 10), ("null", 70)])
+def test_sentences_too_long_for_the_levels_are_told(max_words, test_words, tmp_path):
+    """Ten sentences of ten words; thirty of them are three levels."""
+    file = tmp_path / "a.conllu"
+    words = "".join(f"{k}\tw\t_\tT\t_\t_\t_\t_\t_\t_\n" for k in range(1, 11))
+    file.write_text(f"{words}\n" * 10)
+    sizes = [f"task.max_words={max_words}", f"task.test_words={test_words}"]
+
+    with pytest.raises(ConfigError, match="make 3 levels that differ") as refused:
+        run(
+            tmp_path / "run", "text", "data=conllu", f"data.path={file}", "task.kernel=1",
+            "task.slice=2", *sizes,
+        )  # fmt: skip
+
+    assert refused.value.hint

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
+import shutil
 import signal
 
 import numpy as np
@@ -47,6 +48,27 @@ def test_resumed_equals_uninterrupted(name, i, whole, tmp_path):
     assert story(again) == story(view)
     assert artifacts(again) == artifacts(view)
     assert again.summary.result == view.summary.result
+
+
+@pytest.mark.parametrize("name", ["digits_noisy", "text"])
+def test_with_no_training_left_a_resume_tells_the_same(name, whole, tmp_path):
+    view = whole(name)
+    shutil.copytree(view.directory, tmp_path / "again")
+
+    last = view.iterations()[-1].i
+    resume(tmp_path / "again", [], lambda mode: lambda event: None, last)
+
+    again = RunView(tmp_path / "again")
+    assert again.summary.result == view.summary.result
+    assert "peak_position" in again.summary.result
+    assert artifacts(again) == artifacts(view)
+
+
+def test_a_run_of_no_training_is_completed(tmp_path):
+    view = run(tmp_path / "run", "digits_noisy", "stop.iterations=0")
+
+    assert view.status.state == "completed"
+    assert not any(name.startswith("train_loss") for name in view.summary.result)
 
 
 def test_interrupted_between_two_seeds_it_goes_on_with_the_second(whole, tmp_path):

@@ -68,7 +68,8 @@ def test_every_metric_is_there_and_those_that_make_no_sense_are_not(done):
     }  # fmt: skip
 
     assert set(zero.metrics) == always | {"ppl_dense"}
-    assert all(set(line.metrics) == always | {"loss", "lr", "tokens"} for line in others)
+    trained = {"loss", "lr", "tokens", "grad_norm", "grad_norm_l1"}
+    assert all(set(line.metrics) == always | trained for line in others)
     assert [line.metrics["lr"] for line in others] == pytest.approx(
         [1e-2 * (10 - t) / 10 for t in (1, 3, 5, 7, 9)]
     )
@@ -143,8 +144,9 @@ def test_the_result_names_what_training_is_held_against(done):
     assert found["ppl_dense"] == dense
     assert (found["ratio_heads"], found["ratio_channels"]) == (0.5, 0.5)
     artifacts = done("opt").directory / "artifacts"
-    assert {p.name for p in artifacts.iterdir()} == {
-        "model", "compact", "masks.safetensors", "sparsity.json", "perplexity.png", "kept.png",
+    assert {p.name for p in artifacts.iterdir() if not p.name.startswith(".")} == {
+        "gradient_norms.jsonl", "model", "compact", "masks.safetensors", "sparsity.json",
+        "perplexity.png", "kept.png",
     }  # fmt: skip
 
 

@@ -185,6 +185,7 @@ def test_the_metrics_are_those_of_the_arms_and_controls(done):
     lines = [line.metrics for line in done.iterations()]
 
     own = {"level", "remaining", "sparsity", "acc", "acc_dense", "acc_dev", "loss", "steps"}
+    own |= {"grad_norm"}
     arms = {"acc", "l2_prune", "angle_prune", "l2_order", "angle_order", "barrier"}
     both = own | arms | {f"{name}_k0" for name in arms}
     assert set(lines[0]) == both

@@ -50,7 +50,7 @@ def test_a_distillation_begins_with_teacher_and_untrained_student(whole):
     assert set(first[1]) == MEASURED | OF_TEACHER | {"fd_heldout", "trainable", "nfe"}
     assert [i for i, _, _ in rounds] == [1, 2, 3]
     for _, metrics, labels in rounds:
-        assert set(metrics) == set(first[1]) | {"loss"}
+        assert set(metrics) == set(first[1]) | {"loss", "grad_norm", "grad_norm_l1"}
         assert {name: metrics[name] for name in OF_TEACHER} == {
             name: first[1][name] for name in OF_TEACHER
         }
