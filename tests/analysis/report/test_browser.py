@@ -180,11 +180,14 @@ def test_the_keyboard_sorts_too(page: Any) -> None:
      ("state!=failed sparsity>=0.7", ["run21"]), ("run~1 seed<2", ["run01", "run11", "run21"])],
 )  # fmt: skip
 def test_the_filter_takes_words_and_conditions(page: Any, typed: str, ids: list[str]) -> None:
+    from selenium.webdriver.support.ui import WebDriverWait
+
     page.find_element("id", "filter").send_keys(typed)
+    count = page.find_element("id", "count")
+    WebDriverWait(page, 10).until(lambda _: count.text == f"{len(ids)} of 6 fit")
 
     rows = [row for row in all_of(page, "#all tbody tr") if row.is_displayed()]
     assert sorted(row.text.split()[0] for row in rows) == ids
-    assert page.find_element("id", "count").text == f"{len(ids)} of 6 fit"
 
 
 def test_a_curve_is_taken_away_and_the_axis_follows(page: Any) -> None:
