@@ -2,15 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
-from task_runs import done
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
-
-    from iterun.store.reader import RunView
+from task_runs import named_runs
 
 TEXT = [
     "task=learn/curve", "task.kernel=200", "task.slice=200", "task.max_words=1200",
@@ -25,14 +17,4 @@ RUNS = {
     "folds": [*TEXT, "task.folds=2", "task.compare=[mft]", "task.anchor=true", "task.target=0.8"],
     "digits": DIGITS,
 }
-
-
-def run(
-    directory: Path,
-    name: str,
-    *overrides: str,
-    listener: Callable[[Any], None] = lambda event: None,
-) -> RunView:
-    """A run of `RUNS` with changes."""
-    line = [*RUNS[name], "backend=cpu", "backend.threads=1", *overrides]
-    return done(directory, line, listener)
+run = named_runs(RUNS)

@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 import csv
-import os
-import signal
 
 import pytest
 from curve_runs import RUNS, run
 from PIL import Image
-from task_runs import EVERY_CHECKPOINT, artifacts, go_on_from, story
+from task_runs import Leaving, artifacts, go_on_from, once_each, story, taken_up
 
-from iterun.core.progress import CheckpointSaved
 from iterun.errors import ConfigError
 from iterun.launch.fork import prepare
-from iterun.launch.local import resume
 from iterun.ops.learning_curve import fit
-from iterun.store.reader import RunView
 
 pytestmark = pytest.mark.slow  # whole runs, small ones
 LEARNERS = ("", "_mft", "_hmm", "_logistic")
@@ -24,15 +19,7 @@ LEARNERS = ("", "_mft", "_hmm", "_logistic")
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory):
-    """A whole run with all its checkpoints, made once."""
-    made, folder = {}, tmp_path_factory.mktemp("whole")
-
-    def of(name):
-        if name not in made:
-            made[name] = run(folder / name, name, *EVERY_CHECKPOINT)
-        return made[name]
-
-    return of
+    return once_each(run, tmp_path_factory.mktemp("whole"))
 
 
 def table(view, name):
@@ -53,21 +40,11 @@ def test_resumed_equals_uninterrupted(name, whole, tmp_path):
 
 @pytest.mark.parametrize("n", [6, 19])
 def test_interrupted_inside_a_level_it_goes_on_with_the_learners_that_are_left(n, whole, tmp_path):
-    seen = []
-
-    def leave(event):
-        if isinstance(event, CheckpointSaved):
-            seen.append(event)
-            if len(seen) == n:
-                os.kill(os.getpid(), signal.SIGTERM)
-
-    view = run(tmp_path / "parts", "text", "checkpoint.share=null", listener=leave)
+    view = run(tmp_path / "parts", "text", "checkpoint.share=null", listener=Leaving(n))
     assert view.status.state == "interrupted"
     assert len(view.iterations()) < 6
 
-    resume(tmp_path / "parts", [], lambda mode: lambda event: None)
-
-    parts = RunView(tmp_path / "parts")
+    parts = taken_up(tmp_path / "parts")
     assert story(parts) == story(whole("text"))
     assert artifacts(parts) == artifacts(whole("text"))
 

@@ -2,15 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
-from task_runs import done
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
-
-    from iterun.store.reader import RunView
+from task_runs import named_runs
 
 SMALL = [
     "task.steps=40", "task.lrs=[0.1,0.3,1]", "task.steep_lrs=[1,5,20]", "task.seeds=[0,1]",
@@ -31,13 +23,4 @@ RUNS = {
     "text": TEXT,
     "pictures": PICTURES,
 }
-
-
-def run(
-    directory: Path,
-    name: str,
-    *overrides: str,
-    listener: Callable[[Any], None] = lambda event: None,
-) -> RunView:
-    """A run of `RUNS` with changes."""
-    return done(directory, [*RUNS[name], "backend=cpu", "backend.threads=1", *overrides], listener)
+run = named_runs(RUNS)

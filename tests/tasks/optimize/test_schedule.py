@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import csv
-import os
 import shutil
-import signal
 
 import numpy as np
 import pytest
 from PIL import Image
 from schedule_runs import run
-from task_runs import EVERY_CHECKPOINT, artifacts, go_on_from, story
+from task_runs import Leaving, artifacts, go_on_from, once_each, story, taken_up
 
-from iterun.core.progress import CheckpointSaved, Remark
+from iterun.core.progress import Remark
 from iterun.launch.local import resume
 from iterun.ops.lr_refinement import refine
 from iterun.store.reader import RunView
@@ -23,15 +21,7 @@ pytestmark = pytest.mark.slow  # whole runs, small ones
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory):
-    """A whole run with all its checkpoints, made once."""
-    made, folder = {}, tmp_path_factory.mktemp("whole")
-
-    def of(name):
-        if name not in made:
-            made[name] = run(folder / name, name, *EVERY_CHECKPOINT)
-        return made[name]
-
-    return of
+    return once_each(run, tmp_path_factory.mktemp("whole"))
 
 
 def table(view, name):
@@ -72,16 +62,10 @@ def test_a_run_of_no_training_is_completed(tmp_path):
 
 
 def test_interrupted_between_two_seeds_it_goes_on_with_the_second(whole, tmp_path):
-    def leave(event):
-        if isinstance(event, CheckpointSaved):
-            os.kill(os.getpid(), signal.SIGTERM)
-
-    view = run(tmp_path / "parts", "pictures", "checkpoint.share=null", listener=leave)
+    view = run(tmp_path / "parts", "pictures", "checkpoint.share=null", listener=Leaving(1))
     assert view.status.state == "interrupted"
 
-    resume(tmp_path / "parts", [], lambda mode: lambda event: None)
-
-    assert story(RunView(tmp_path / "parts")) == story(whole("pictures"))
+    assert story(taken_up(tmp_path / "parts")) == story(whole("pictures"))
 
 
 def test_an_iteration_is_a_schedule_with_a_rate(whole):

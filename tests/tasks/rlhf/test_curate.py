@@ -2,37 +2,23 @@
 
 from __future__ import annotations
 
-import os
-import signal
-
 import numpy as np
 import pytest
 from curate_runs import RUNS, run
 from PIL import Image
 from safetensors.numpy import load_file
-from task_runs import EVERY_CHECKPOINT, artifacts, go_on_from, story
+from task_runs import Leaving, artifacts, go_on_from, once_each, story, taken_up
 
-from iterun.core.progress import CheckpointSaved
 from iterun.errors import ConfigError
 from iterun.launch.fork import prepare
-from iterun.launch.local import resume
 from iterun.ops.curation import curated, entropy
-from iterun.store.reader import RunView
 
 pytestmark = pytest.mark.slow  # whole runs, small ones
 
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory):
-    """A whole run with all its checkpoints, made once."""
-    made, folder = {}, tmp_path_factory.mktemp("whole")
-
-    def of(name):
-        if name not in made:
-            made[name] = run(folder / name, name, *EVERY_CHECKPOINT)
-        return made[name]
-
-    return of
+    return once_each(run, tmp_path_factory.mktemp("whole"))
 
 
 @pytest.mark.parametrize("name", RUNS)
@@ -50,21 +36,11 @@ def test_resumed_equals_uninterrupted(name, whole, tmp_path):
     "n", [6, *(pytest.param(n, marks=[pytest.mark.slow, pytest.mark.long]) for n in (1, 2, 3, 4))]
 )
 def test_interrupted_inside_a_round_it_goes_on_with_the_arms_that_are_left(n, whole, tmp_path):
-    seen = []
-
-    def leave(event):
-        if isinstance(event, CheckpointSaved):
-            seen.append(event)
-            if len(seen) == n:
-                os.kill(os.getpid(), signal.SIGTERM)
-
-    view = run(tmp_path / "parts", "pictures", "checkpoint.share=null", listener=leave)
+    view = run(tmp_path / "parts", "pictures", "checkpoint.share=null", listener=Leaving(n))
     assert view.status.state == "interrupted"
     assert len(view.iterations()) < 4
 
-    resume(tmp_path / "parts", [], lambda mode: lambda event: None)
-
-    parts = RunView(tmp_path / "parts")
+    parts = taken_up(tmp_path / "parts")
     assert story(parts) == story(whole("pictures"))
     assert artifacts(parts) == artifacts(whole("pictures"))
 

@@ -4,22 +4,17 @@ from __future__ import annotations
 
 import json
 import math
-import os
-import signal
-from dataclasses import dataclass
 
 import pytest
 from online_dpo_runs import rows, run
 from PIL import Image
-from task_runs import EVERY_CHECKPOINT, artifacts, go_on_from, story
+from task_runs import EVERY_CHECKPOINT, Leaving, artifacts, go_on_from, story, taken_up
 
 from iterun.config.compose import compose, to_plain
-from iterun.core.progress import CheckpointSaved
 from iterun.data.tiny_math import tiny_math
 from iterun.errors import ConfigError
 from iterun.judges.math_answer import AnswerJudge
 from iterun.launch.fork import prepare
-from iterun.launch.local import resume
 from iterun.models.lm import load_folder
 from iterun.models.rlhf_report import pairs_suffix
 from iterun.store.reader import RunView
@@ -287,20 +282,6 @@ def test_resumed_equals_uninterrupted(name, whole, tmp_path):
     assert again.summary.result == view.summary.result
 
 
-@dataclass
-class Leaving:
-    """Tells the run to leave at its n-th checkpoint; it is gone at the safe point after that."""
-
-    n: int
-    seen: int = 0
-
-    def __call__(self, event) -> None:
-        if isinstance(event, CheckpointSaved):
-            self.seen += 1
-            if self.seen == self.n:
-                os.kill(os.getpid(), signal.SIGTERM)
-
-
 LATER = [("dpo", 2), ("dpo", 5), ("dpo", 8), ("expert", 7), ("lora", 3), ("grpo", 4)]
 INSIDE = [
     ("dpo", 3),
@@ -317,9 +298,7 @@ def test_interrupted_inside_a_rounds_training_it_goes_on_from_there(name, n, who
     assert view.status.state == "interrupted"
     assert len(view.iterations()) < 4
 
-    resume(tmp_path / "parts", [], quiet)
-
-    parts = RunView(tmp_path / "parts")
+    parts = taken_up(tmp_path / "parts")
     assert story(parts) == story(whole(name))
     assert artifacts(parts) == artifacts(whole(name))
 
