@@ -264,7 +264,7 @@ def test_a_text_that_is_another_by_now_is_refused(
     line("task=mine/count", "data=text", "data.path=mine.txt")
     (tmp_path / "mine.txt").write_text("another text " * 99)
 
-    with pytest.raises(ConfigError, match="is not what it was"):
+    with pytest.raises(ConfigError, match="are not what they were"):
         fork(line.runs[0], "task.by=2", at=2)
 
 

@@ -129,7 +129,7 @@ def test_a_run_does_not_go_on_with_another_text(
     line("task=mine/count", "task.to=6", "stop.iterations=2", "data=text", "data.path=mine.txt")
     (tmp_path / "mine.txt").write_text("another text " * 99)
 
-    with pytest.raises(ConfigError, match="is not what it was"):
+    with pytest.raises(ConfigError, match="are not what they were"):
         go_on(line.runs[0])
 
     assert RunView(line.runs[0]).config["data"]["path"] == str(tmp_path / "mine.txt")
