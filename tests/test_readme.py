@@ -46,6 +46,7 @@ def test_the_tour_shows_every_command_that_a_pipe_can_show() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_every_command_of_the_tour_says_what_the_readme_shows() -> None:
     done = subprocess.run(
         [sys.executable, str(SCRIPT)], capture_output=True, text=True, check=False
