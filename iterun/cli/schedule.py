@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from iterun.analysis import schedule_of_run
 from iterun.analysis.iterations import save
-from iterun.cli import meanings
+from iterun.cli import meanings, picked
 from iterun.cli.console import Part, Screen, Span, err, out
 from iterun.cli.figures import count, value
 from iterun.cli.formats import json_text
@@ -16,6 +16,7 @@ from iterun.errors import ConfigError
 from iterun.store import paths
 from iterun.store.index import Index
 from iterun.store.reader import RunView
+from iterun.store.rows import row_of
 
 if TYPE_CHECKING:
     from iterun.analysis.schedule_of_run import Refined
@@ -80,12 +81,8 @@ def _takes_one(view: RunView) -> bool:
 def _view(run: str, outputs: str | None) -> RunView:
     with Index(paths.outputs_root(outputs)) as index:
         directory, iteration = index.resolve(run)
-    if iteration is not None:
-        raise ConfigError(
-            f"{run} names an iteration, and iterun schedule takes whole runs",
-            hint=f"iterun schedule {run.rpartition('@')[0]}",
-        )
-    return RunView(directory)
+    [row] = picked.whole([picked.Picked(row_of(directory), iteration)], "iterun schedule")
+    return RunView(row.path)
 
 
 def _page(screen: Screen, view: RunView, made: Refined, files: list[str]) -> None:

@@ -39,7 +39,6 @@ class GradientNorms:
         if l1:
             self._norms["grad_norm_l1"] = []
 
-    @torch.no_grad()
     def see(self, step: int, gradients: Iterable[Tensor | None]) -> None:
         """Take in one step's gradients; those of a step that are not finite are left out.
 
@@ -47,11 +46,7 @@ class GradientNorms:
             step: from 0 to n - 1 of the training it belongs to.
             gradients: of all that is trained; None: this one has none.
         """
-        found = [gradient for gradient in gradients if gradient is not None]
-        norms = [float(_stacked(found, 2).norm())]
-        if self._l1:
-            norms.append(float(_stacked(found, 1).sum()))
-        self.add(step, *norms)
+        self.add(step, *norms_of(gradients, l1=self._l1))
 
     def add(self, step: int, *norms: float) -> None:
         """Take in one step's norms: the 2-norm, and the 1-norm where it is wanted."""
@@ -88,6 +83,14 @@ class GradientNorms:
     def restore(self, state: Mapping[str, Any]) -> None:
         self._steps = list(state["steps"])
         self._norms = {name: list(state[name]) for name in self._norms}
+
+
+@torch.no_grad()
+def norms_of(gradients: Iterable[Tensor | None], *, l1: bool) -> list[float]:
+    """The 2-norm of all of them together, and the 1-norm if it is wanted."""
+    found = [gradient for gradient in gradients if gradient is not None]
+    norms = [float(_stacked(found, 2).norm())]
+    return [*norms, float(_stacked(found, 1).sum())] if l1 else norms
 
 
 def _stacked(gradients: Sequence[Tensor], order: int) -> Tensor:

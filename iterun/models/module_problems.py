@@ -18,6 +18,7 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
+from iterun.models.gradient_norms import norms_of
 from iterun.models.schedule_problems import Asked, Shown, Trained
 
 if TYPE_CHECKING:
@@ -61,24 +62,19 @@ class ModuleProblem:
         kinds: dict[str, Any] = {"sgd": torch.optim.SGD, "adam": torch.optim.Adam}
         optimizer = kinds[asked.optimizer](parameters, lr=asked.lr)
         generator = self.draw.torch("batches", seed)
-        l2: list[float] = []
-        l1: list[float] = []
+        norms: list[list[float]] = []  # l2, l1
         with _drawing(self.draw, "dropout", seed):
             for t in shown(range(len(asked.multipliers)), f"training, seed {seed}"):
                 optimizer.param_groups[0]["lr"] = asked.lr * asked.multipliers[t]
                 optimizer.zero_grad(set_to_none=True)
                 torch.autograd.backward(self.loss(module, asked.batch, generator))
-                slopes = [p.grad for p in parameters if p.grad is not None]
-                l2.append(float(torch.stack([slope.norm() for slope in slopes]).norm()))
-                l1.append(float(torch.stack([slope.abs().sum() for slope in slopes]).sum()))
+                norms.append(norms_of((p.grad for p in parameters), l1=True))
                 optimizer.step()
         with torch.no_grad():
             train_loss, test_loss = self.measure(module.eval())
+        l2, l1 = np.array(norms).T[..., None]  # (T, 1) each
         return Trained(
-            train_loss=np.array([train_loss]),
-            test_loss=np.array([test_loss]),
-            l2=np.array(l2)[:, None],
-            l1=np.array(l1)[:, None],
+            train_loss=np.array([train_loss]), test_loss=np.array([test_loss]), l2=l2, l1=l1
         )
 
 
