@@ -58,14 +58,15 @@ class Watched:
         Raises:
             StoreError: a file can't be read.
         """
-        if not self.directory.is_dir():
+        # The state first: lines that come after it are told at the next look, none are missed.
+        view = RunView(self.directory)
+        status, state = view.status, view.state
+        lines = self._tail.new()
+        if not self.directory.is_dir():  # last: a run that is moved away meanwhile looks lost
             raise StoreError(
                 f"{self.directory} is gone", hint="`iterun rm --restore` brings runs back"
             )
-        # The state first: lines that come after it are told at the next look, none are missed.
-        view = RunView(self.directory)
-        self.status, self.state = view.status, view.state
-        lines = self._tail.new()
+        self.status, self.state = status, state
         if self._tail.has_restarted:
             self._begin()
         self.has_restarted = self._tail.has_restarted

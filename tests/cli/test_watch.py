@@ -14,9 +14,11 @@ from pathlib import Path
 
 import pytest
 
-from iterun.cli import watch, watch_panel
+from iterun.cli import watch, watch_panel, watched
 from iterun.cli.watched import Watched
+from iterun.errors import StoreError
 from iterun.store import paths
+from iterun.store.reader import RunView
 from iterun.store.schema import RunRecord, Status, encode
 from iterun.store.writer import RunWriter
 
@@ -208,6 +210,19 @@ def test_a_run_that_is_removed_is_said_to_be_gone(iterun, tmp_path, later):
 
     assert answer.status == 2
     assert "is gone" in answer.err or "no such folder" in answer.err  # it may go before the look
+
+
+def test_a_run_that_is_moved_away_within_a_look_is_gone_and_not_lost(tmp_path, monkeypatch):
+    with writing(tmp_path) as writer:
+        run = Watched(writer.directory)
+
+        def moved(directory: Path) -> RunView:
+            directory.rename(tmp_path / "elsewhere")
+            return RunView(directory)
+
+        monkeypatch.setattr(watched, "RunView", moved)
+        with pytest.raises(StoreError, match="is gone"):
+            run.look()
 
 
 def test_of_several_runs_one_that_is_removed_is_watched_no_more(iterun, tmp_path, later):
