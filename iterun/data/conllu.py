@@ -6,18 +6,15 @@ it, and an empty node (`4.1`) is no word of the text; both are left out.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from iterun.data.cache import digest
 from iterun.data.local_text import read
-from iterun.data.tagged import Sentence
+from iterun.data.tagged import FixedSentences, Sentence
 from iterun.errors import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-    import numpy as np
 
 COLUMNS = 10
 FORM = 1
@@ -25,22 +22,9 @@ TAG_COLUMNS = {"upos": 3, "xpos": 4}
 FORMAT = "a word is ten columns with tabs between: ID FORM LEMMA UPOS XPOS ..."
 
 
-@dataclass(frozen=True)
-class Treebank:
-    """Sentences as they were read (TaggedSet)."""
-
-    name: str
-    fingerprint: str
-    sentences: tuple[Sentence, ...]
-
-    def tagged(self, draw: np.random.Generator, n_words: int | None) -> tuple[Sentence, ...]:
-        """All of them: nothing is random."""
-        return self.sentences
-
-
 def conllu(
     *, name: str = "conllu", path: str | None = None, tags: Literal["upos", "xpos"] = "upos"
-) -> Treebank:
+) -> FixedSentences:
     """The sentences of a file.
 
     Args:
@@ -57,7 +41,7 @@ def conllu(
         )
     text = _text(path)
     sentences = parsed(text, str(path), TAG_COLUMNS[tags])
-    return Treebank(name, digest("conllu", tags, text), tuple(sentences))
+    return FixedSentences(name, digest("conllu", tags, text), tuple(sentences))
 
 
 def fingerprint(settings: Mapping[str, Any]) -> str:

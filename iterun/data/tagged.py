@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
@@ -34,6 +35,19 @@ class TaggedSet(Protocol):
         Raises:
             ConfigError: there is no end to them, and `n_words` is None.
         """
+
+
+@dataclass(frozen=True)
+class FixedSentences:
+    """Sentences as they were read (TaggedSet)."""
+
+    name: str
+    fingerprint: str
+    sentences: tuple[Sentence, ...]
+
+    def tagged(self, draw: np.random.Generator, n_words: int | None) -> tuple[Sentence, ...]:
+        """All of them: nothing is random."""
+        return self.sentences
 
 
 def count(sentences: Iterable[Sentence]) -> int:

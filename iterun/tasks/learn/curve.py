@@ -197,7 +197,7 @@ class Curve(Procedure):
             return self._of_pictures(run, data)
         raise ConfigError(
             f"data={data.name} holds neither tagged words nor pictures",
-            hint="data=toy-pos, data=conllu data.path=FILE, or data=digits",
+            hint="data=toy-pos, data=conllu or tagged-text with data.path=FILE, or data=digits",
         )
 
     def _of_text(self, run: Run, data: TaggedSet) -> Iterable[Nested]:
