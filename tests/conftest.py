@@ -25,5 +25,7 @@ def cache_of_the_session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[N
     """
     with pytest.MonkeyPatch.context() as patch:
         if not os.environ.get("ITERUN_CACHE"):
-            patch.setenv("ITERUN_CACHE", str(tmp_path_factory.mktemp("cache")))
+            base = tmp_path_factory.getbasetemp()
+            of_all = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+            patch.setenv("ITERUN_CACHE", str(of_all / "cache"))
         yield

@@ -180,7 +180,9 @@ def test_a_folder_that_is_taken_meanwhile_is_left_alone(source, outputs):
     assert sorted(path.name for path in outputs.iterdir()) == ["prune", "run"]
 
 
-@pytest.mark.parametrize(("pid", "stays"), [(2**22 + 1, False), (os.getpid(), True)])
+@pytest.mark.parametrize(
+    ("pid", "stays"), [(2**22 + 1, False), (os.getpid(), True)], ids=["killed", "lives"]
+)
 def test_what_a_killed_process_began_is_removed_by_the_next(outputs, pid, stays):
     with copy.appearing(outputs / "first") as part:
         status = json.loads((part / "status.json").read_bytes())
