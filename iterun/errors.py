@@ -4,8 +4,9 @@ Everything that is not an `IterunError` is a bug and keeps its traceback. The co
 `message` and `hint` and leaves with `exit_status` (DESIGN: 1 failed, 2 bad input, 3 diverged).
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from difflib import get_close_matches
+from typing import Any
 
 
 class IterunError(Exception):
@@ -81,6 +82,53 @@ def unknown_key(node: str, key: object, known: Sequence[str], what: str) -> Conf
     near = nearest(str(key), known)
     hint = f"did you mean {node}.{near[0]}?" if near else f"there are {', '.join(known)}"
     return ConfigError(f"{node}.{key} is no {what}", hint=hint)
+
+
+def shown(value: Any) -> str:
+    """A value as it is typed on the command line."""
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    if isinstance(value, list | tuple):
+        return "[" + ",".join(shown(item) for item in value) + "]"
+    if isinstance(value, dict):
+        return "{" + ",".join(f"{name}:{shown(item)}" for name, item in value.items()) + "}"
+    return str(value)
+
+
+def misset(name: str, value: object, what: str, hint: str, *, node: str = "task") -> ConfigError:
+    """The error for a parameter that can't be used: "task.NAME=VALUE WHAT".
+
+    Args:
+        name: of the parameter.
+        value: its value.
+        what: ends the sentence: "is no number above 0".
+        hint: what to type instead.
+        node: whose parameter it is.
+    """
+    return ConfigError(f"{node}.{name}={shown(value)} {what}", hint=hint)
+
+
+def outside(name: str, value: object, allowed: str, example: object) -> ConfigError:
+    """The error for a procedure's parameter outside what it may be: "... is not ALLOWED"."""
+    return misset(name, value, f"is not {allowed}", f"as in task.{name}={shown(example)}")
+
+
+def too_small(
+    params: Mapping[str, Any], least: Mapping[str, float], *, node: str = "task"
+) -> Iterator[ConfigError]:
+    """The errors for parameters below what they must be at least; None passes.
+
+    Args:
+        params: by name.
+        least: by name.
+        node: whose parameters they are.
+    """
+    for name, bound in least.items():
+        value = params[name]
+        if value is not None and not value >= bound:
+            yield misset(
+                name, value, "is too small", f"at least {node}.{name}={shown(bound)}", node=node
+            )
 
 
 def raise_all(errors: Iterable[ConfigError]) -> None:

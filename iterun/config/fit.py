@@ -13,7 +13,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
-from iterun.errors import ConfigError, nearest, raise_all
+from iterun.errors import ConfigError, nearest, raise_all, shown
 
 _WORDS = {
     int: "a whole number", float: "a number", bool: "true or false", str: "a word", list: "a list",
@@ -104,17 +104,6 @@ def _faults(
             )
     for name in sorted(_required(cls) - set(params)):
         yield ConfigError(f"{key}.{name} is missing", hint=f"give it {_words(known[name])}")
-
-
-def shown(value: Any) -> str:
-    """A value as it is typed on the command line."""
-    if value is None or isinstance(value, bool):
-        return {None: "null", True: "true", False: "false"}[value]
-    if isinstance(value, list | tuple):
-        return "[" + ",".join(shown(item) for item in value) + "]"
-    if isinstance(value, dict):
-        return "{" + ",".join(f"{name}:{shown(item)}" for name, item in value.items()) + "}"
-    return str(value)
 
 
 def _fits(value: Any, annotation: Any) -> bool:

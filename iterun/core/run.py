@@ -132,14 +132,18 @@ class Run:
             return None
         return self.handed.other("schedule", n_steps)  # type: ignore[no-any-return]  # a builder's
 
-    def refuse_schedule(self, why: str) -> None:
-        """Let no course of the step size pass where these settings take no steps.
+    def refuse(self, role: str, why: str) -> None:
+        """Let no `model=`, `data=` or `schedule=` pass that these settings do not read.
+
+        Args:
+            role: "model", "data", "schedule".
+            why: ends the sentence: "task.mode=none trains nothing".
 
         Raises:
-            ConfigError: `schedule=` names one.
+            ConfigError: the command line names one.
         """
-        if self.handed.has("schedule"):
-            raise ConfigError(f"schedule= sets nothing here: {why}", hint="leave schedule= away")
+        if self.handed.has(role):
+            raise ConfigError(f"{role}= sets nothing here: {why}", hint=f"leave {role}= away")
 
     def generator(
         self, name: str, *key: object, device: str | torch.device = "cpu"

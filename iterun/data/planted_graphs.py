@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from iterun.data.cache import digest
 from iterun.data.graphs import COLOR_NAMES, Graph, fewest_colors, unnamed_colors
-from iterun.errors import ConfigError
+from iterun.errors import ConfigError, misset
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -108,8 +108,8 @@ def planted(
     """
     sizes = list(vertices)
     if n_instances < 1:
-        raise ConfigError(
-            f"data.n_instances={n_instances} is too small", hint="at least data.n_instances=1"
+        raise misset(
+            "n_instances", n_instances, "is too small", "at least data.n_instances=1", node="data"
         )
     if len(sizes) != 2 or not 2 <= sizes[0] <= sizes[1]:
         raise ConfigError(

@@ -27,7 +27,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from iterun.data.cache import digest
-from iterun.errors import ConfigError
+from iterun.errors import ConfigError, raise_all, too_small
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -109,9 +109,7 @@ def tiny_math(
         ConfigError: a size or a share that can't be.
     """
     sizes = {"n_train": n_train, "n_dev": n_dev, "n_test": n_test, "n_pool": n_pool}
-    for key, size in sizes.items():
-        if size < 1:
-            raise ConfigError(f"data.{key}={size} is too small", hint=f"at least data.{key}=1")
+    raise_all(too_small(sizes, dict.fromkeys(sizes, 1), node="data"))
     if not 0 <= misconception <= 1:
         raise ConfigError(
             f"data.misconception={misconception} is no share", hint="as in data.misconception=0.6"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from iterun.errors import ConfigError
+from iterun.errors import ConfigError, too_small
 from iterun.ops.lr_schedule import multistep
 
 if TYPE_CHECKING:
@@ -35,12 +35,7 @@ class Recipe:
 
     def check(self) -> Iterator[ConfigError]:
         """Yield every fault, with the settings as those of a task."""
-        for name, least in (("steps", 1), ("batch_size", 1), ("warmup", 0)):
-            if getattr(self, name) < least:
-                yield ConfigError(
-                    f"task.{name}={getattr(self, name)} is too small",
-                    hint=f"at least {least}, as in task.{name}={least}",
-                )
+        yield from too_small(vars(self), {"steps": 1, "batch_size": 1, "warmup": 0})
         if self.warmup > self.steps >= 1:
             yield ConfigError(
                 f"task.warmup={self.warmup} is longer than task.steps={self.steps}",

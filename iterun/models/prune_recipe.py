@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from iterun.errors import ConfigError
+from iterun.errors import ConfigError, too_small
 from iterun.ops.structured import RatioSchedule
 
 if TYPE_CHECKING:
@@ -51,10 +51,7 @@ class PruneRecipe:
 
     def check(self) -> Iterator[ConfigError]:
         """Yield every fault of the settings."""
-        for name in AT_LEAST_ONE:
-            if (value := getattr(self, name)) < 1:
-                hint = f"at least 1, as in task.{name}=1"
-                yield ConfigError(f"task.{name}={value} is too small", hint=hint)
+        yield from too_small(vars(self), dict.fromkeys(AT_LEAST_ONE, 1))
         for name, good in (("lr", "1e-3"), ("lora_alpha", "16")):
             value = getattr(self, name)
             if not (value > 0 and math.isfinite(value)):

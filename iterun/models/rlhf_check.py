@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-from iterun.errors import ConfigError
+from iterun.errors import ConfigError, outside
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -46,19 +46,19 @@ def faults(task: Mapping[str, Any]) -> Iterator[ConfigError]:
     """
     for name, least in AT_LEAST.items():
         if (value := task[name]) is not None and not least <= value < math.inf:
-            yield _out_of(name, value, f"at least {least}", least)
+            yield outside(name, value, f"at least {least}", least)
     for name, example in ABOVE_0.items():
         if (value := task[name]) is not None and not 0 < value < math.inf:
-            yield _out_of(name, value, "above 0", example)
+            yield outside(name, value, "above 0", example)
     if not 0 <= task["label_smoothing"] < 0.5:
-        yield _out_of("label_smoothing", task["label_smoothing"], "from 0 to below 0.5", 0.1)
+        yield outside("label_smoothing", task["label_smoothing"], "from 0 to below 0.5", 0.1)
     if task["length_penalty"] > 0 and task["pairing"] != "max_min_p":
         yield ConfigError(
             f"task.length_penalty={task['length_penalty']} counts for task.pairing=max_min_p alone",
             hint="task.pairing=max_min_p; or task.length_penalty=0",
         )
     if not task["lora_targets"]:
-        yield _out_of("lora_targets", [], "names of layers", "[q_proj,v_proj]")
+        yield outside("lora_targets", [], "names of layers", "[q_proj,v_proj]")
     if task["reward_model"] is not None and task["judge"] != "rm":
         yield ConfigError(
             f"task.reward_model={task['reward_model']} counts for task.judge=rm alone",
@@ -72,16 +72,9 @@ def _exploration(task: Mapping[str, Any]) -> Iterator[ConfigError]:
     if source is None:
         return
     if not isinstance(source, str) and not 0 < source < math.inf:
-        yield _out_of("explore", source, "above 0", 1.3)
+        yield outside("explore", source, "above 0", 1.3)
     if not 0 < share < 1 or not 0 < round(share * n) < n:
         yield ConfigError(
             f"task.explore_share={share} of task.samples={n} is none of them or all",
             hint="as in task.explore_share=0.5",
         )
-
-
-def _out_of(name: str, value: object, allowed: str, example: object) -> ConfigError:
-    return ConfigError(
-        f"task.{name}={str(value).replace(' ', '')} is not {allowed}",
-        hint=f"as in task.{name}={example}",
-    )

@@ -15,7 +15,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
-from iterun.errors import ConfigError
+from iterun.errors import ConfigError, too_small
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -50,12 +50,8 @@ class Problem:
                 f"task.sampling={self.sampling} is no way to sample frequencies",
                 hint=f"one of {', '.join(get_args(Sampling))}",
             )
-        for name in ("measurements", "factor", "coils", "angles"):
-            if getattr(self, name) < 1:
-                yield ConfigError(
-                    f"task.{name}={getattr(self, name)} is too small",
-                    hint=f"at least task.{name}=1",
-                )
+        at_least_one = dict.fromkeys(("measurements", "factor", "coils", "angles"), 1)
+        yield from too_small(vars(self), at_least_one)
         if not self.acceleration >= 1:
             yield ConfigError(
                 f"task.acceleration={self.acceleration} would sample more than there is",

@@ -34,7 +34,7 @@ import numpy as np
 from iterun.core.procedure import Procedure
 from iterun.core.run import Run
 from iterun.data.tagged import TaggedSet, count
-from iterun.errors import ConfigError
+from iterun.errors import ConfigError, misset, too_small
 from iterun.models.curve_levels import Levels
 from iterun.models.nested import Nested, nested_pictures, nested_text
 from iterun.models.taggers import SKLEARN, TAGGERS, Learner, check_text, learner
@@ -67,16 +67,16 @@ class Curve(Procedure):
     folds: int  #: shuffles that are averaged
 
     def check(self) -> Iterator[ConfigError]:
-        for name, least in AT_LEAST.items():
-            if getattr(self, name) < least:
-                yield self._fault(name, "is too small", f"at least task.{name}={least}")
+        yield from too_small(vars(self), AT_LEAST)
         for name in ("nu", "tau"):
             if not 0 < getattr(self, name) < 1:
-                yield self._fault(name, "is not between 0 and 1", f"as in task.{name}=0.02")
+                yield misset(
+                    name, getattr(self, name), "is not between 0 and 1", f"as in task.{name}=0.02"
+                )
         if self.target is not None and not 0 < self.target < 1:
-            yield self._fault("target", "is no accuracy below 1", "as in task.target=0.95")
+            yield misset("target", self.target, "is no accuracy below 1", "as in task.target=0.95")
         if len(set(self.compare)) < len(self.compare):
-            yield self._fault("compare", "names a learner twice", "each once")
+            yield misset("compare", self.compare, "names a learner twice", "each once")
         for setting, name in self._named():
             try:
                 learner(name, setting)
@@ -242,6 +242,3 @@ class Curve(Procedure):
 
     def _suffix(self, name: str) -> str:
         return "" if name == self.learner else f"_{name.removeprefix(SKLEARN)}"
-
-    def _fault(self, name: str, what: str, hint: str) -> ConfigError:
-        return ConfigError(f"task.{name}={getattr(self, name)} {what}", hint=hint)

@@ -30,7 +30,7 @@ from numpy.typing import NDArray
 from iterun.core.procedure import Procedure
 from iterun.core.run import Run
 from iterun.data.libsvm import LabeledTable
-from iterun.errors import ConfigError, DivergedError, nearest
+from iterun.errors import ConfigError, DivergedError, misset, nearest, too_small
 from iterun.models.gradient_norms import FILE
 from iterun.models.schedule_problems import Asked, Problem, Trained, made
 from iterun.models.schedule_sweep import (
@@ -91,21 +91,21 @@ class Schedule(Procedure):
     init_scale: float  #: standard deviation of the first weights of digits_noisy and libsvm
 
     def check(self) -> Iterator[ConfigError]:
-        for name, least in (("steps", FEWEST), ("batch", 1), ("refine_rounds", 0)):
-            if getattr(self, name) < least:
-                yield _fault(self, name, "is too small", f"at least task.{name}={least}")
+        yield from too_small(vars(self), {"steps": FEWEST, "batch": 1, "refine_rounds": 0})
         if not 0 <= self.tau <= LARGEST_TAU:
-            yield _fault(self, "tau", f"is outside [0, {LARGEST_TAU}]", "as in task.tau=0.1")
+            yield misset("tau", self.tau, f"is outside [0, {LARGEST_TAU}]", "as in task.tau=0.1")
         for name in ("t0", "init_scale"):
             if not 0 < getattr(self, name) < math.inf:
-                yield _fault(self, name, "is not a number above 0", f"as in task.{name}=1")
+                yield misset(
+                    name, getattr(self, name), "is not a number above 0", f"as in task.{name}=1"
+                )
         for name in ("lrs", "steep_lrs"):
             if not (rates := getattr(self, name)) or not all(0 < x < math.inf for x in rates):
                 what = "is no list of rates above 0"
-                yield _fault(self, name, what, f"as in task.{name}=[0.1,0.3,1]")
+                yield misset(name, getattr(self, name), what, f"as in task.{name}=[0.1,0.3,1]")
         if not self.seeds or min(self.seeds) < 0 or len(set(self.seeds)) < len(self.seeds):
             what = "is no list of different whole numbers from 0"
-            yield _fault(self, "seeds", what, "as in task.seeds=[0,1,2,3]")
+            yield misset("seeds", self.seeds, what, "as in task.seeds=[0,1,2,3]")
         yield from self._check_baselines()
 
     def start(self, run: Run) -> None:
@@ -236,13 +236,9 @@ class Schedule(Procedure):
 
     def _problem(self) -> Problem:
         run = self.run
-        for role in ("model", "data"):
-            if run.handed.has(role) and role not in NEEDS[self.problem]:
-                reads = ", ".join(name for name, needed in NEEDS.items() if role in needed)
-                raise ConfigError(
-                    f"{role}= is not read by task.problem={self.problem}",
-                    hint=f"leave it away; it is read by task.problem={reads}",
-                )
+        for role in sorted({"model", "data"} - set(NEEDS[self.problem])):
+            reads = ", ".join(name for name, needed in NEEDS.items() if role in needed)
+            run.refuse(role, f"it is read by task.problem={reads}")
         if self.problem in KINDS:  # before a model is built
             self._check_kind(run.data())
         return made(
@@ -271,23 +267,20 @@ class Schedule(Procedure):
         for name in self.baselines:
             if name not in FAMILIES:
                 near = ", ".join(nearest(name, FAMILIES) or FAMILIES)
-                yield _fault(self, "baselines", f"has {name}, which is no schedule", near)
+                yield misset("baselines", self.baselines, f"has {name}, which is no schedule", near)
         if len(set(self.baselines)) < len(self.baselines):
-            yield _fault(self, "baselines", "names a schedule twice", "name each once")
+            yield misset("baselines", self.baselines, "names a schedule twice", "name each once")
         if self.refine_rounds and LINEAR not in self.baselines:
-            yield _fault(
-                self, "baselines", "lacks linear, whose norms are refined",
+            yield misset(
+                "baselines", self.baselines, "lacks linear, whose norms are refined",
                 f"as in task.baselines=[{LINEAR}], or task.refine_rounds=0",
             )  # fmt: skip
         if not self.baselines:
-            yield _fault(self, "baselines", "compares nothing", "as in task.baselines=[linear]")
+            yield misset(
+                "baselines", self.baselines, "compares nothing", "as in task.baselines=[linear]"
+            )
 
 
 def _grid(schedule: str) -> str:
     """The setting with a schedule's rates."""
     return "steep_lrs" if schedule in STEEP else "lrs"
-
-
-def _fault(task: Schedule, name: str, what: str, hint: str) -> ConfigError:
-    shown = str(getattr(task, name)).replace(" ", "").replace("'", "")
-    return ConfigError(f"task.{name}={shown} {what}", hint=hint)

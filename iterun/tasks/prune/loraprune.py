@@ -29,7 +29,7 @@ from typing import Any, ClassVar, Literal
 from iterun.core.procedure import Procedure
 from iterun.core.run import Run
 from iterun.data.batches import TrainingText
-from iterun.errors import ConfigError
+from iterun.errors import ConfigError, too_small
 from iterun.models import calibration, compact, mask_files, pruned
 from iterun.models.importance import Metric
 from iterun.models.memory import out_of_memory_hint, peak_mem_mb
@@ -75,11 +75,7 @@ class LoraPrune(Procedure):
     eval_windows: int | None  #: at most so many windows; null: all, or what the data's figures take
 
     def check(self) -> Iterator[ConfigError]:
-        for name, least in AT_LEAST.items():
-            value = getattr(self, name)
-            if value is not None and value < least:
-                hint = f"at least {least}, as in task.{name}={least}"
-                yield ConfigError(f"task.{name}={value} is too small", hint=hint)
+        yield from too_small(vars(self), AT_LEAST)
         yield from self._recipe().check()
 
     def start(self, run: Run) -> None:

@@ -26,7 +26,7 @@ from iterun.core.procedure import Procedure
 from iterun.core.run import Run
 from iterun.data.batches import TrainingText
 from iterun.data.text import calibration_windows
-from iterun.errors import ConfigError
+from iterun.errors import ConfigError, too_small
 from iterun.models import calibration, pruned
 from iterun.models.block_pass import BlockPass
 from iterun.models.blocks import prunable_weights
@@ -96,11 +96,7 @@ class Perp(Procedure):
         yield from self._settings(Method).check()
         if self.mode != "none":
             yield from self._settings(Recipe).check()
-        for name, least in AT_LEAST.items():
-            value = getattr(self, name)
-            if value is not None and value < least:
-                hint = f"at least {least}, as in task.{name}={least}"
-                yield ConfigError(f"task.{name}={value} is too small", hint=hint)
+        yield from too_small(vars(self), AT_LEAST)
         if self.calibration is not None and not self.calibration.startswith(calibration.PREFIX):
             yield ConfigError(
                 f"task.calibration={self.calibration} names no file",
@@ -111,7 +107,7 @@ class Perp(Procedure):
     def start(self, run: Run) -> None:
         self.run = run
         if self.mode == "none":
-            run.refuse_schedule("task.mode=none trains nothing")
+            run.refuse("schedule", "task.mode=none trains nothing")
         self.ids = calibration.read_windows(self.calibration) if self.calibration else None
         self.method = self._settings(Method)
         with self._memory_hint():

@@ -26,7 +26,7 @@ from typing import Any, ClassVar, Literal
 from iterun.core.procedure import Procedure
 from iterun.core.run import Run
 from iterun.data.code_problems import CodeProblems
-from iterun.errors import ConfigError
+from iterun.errors import ConfigError, misset, too_small
 from iterun.judges import code_report
 from iterun.judges.coding import Attempt, Rule, Trial, failure, unreadable
 from iterun.judges.designed import Designed
@@ -46,6 +46,9 @@ ArmName = Literal["error", "none", "weak_tests"]
 Place = tuple[str, int]  # an arm, "" being the run's own, and the number of a problem
 Answer = tuple[Exchange, int]  # a reply and the number of a sample
 LONGEST = 400  # characters of a remark
+
+
+AT_LEAST_ONE = ("candidates", "suites", "asserts", "accept", "rounds", "max_tokens")
 
 
 @dataclass(kw_only=True)
@@ -73,17 +76,19 @@ class AgentCoder(Procedure):
     limit: int | None  #: the first so many problems; null: all
 
     def check(self) -> Iterator[ConfigError]:
-        for name in ("candidates", "suites", "asserts", "accept", "rounds", "max_tokens"):
-            if getattr(self, name) < 1:
-                yield self._fault(name, "is too small", f"at least task.{name}=1")
+        yield from too_small(vars(self), dict.fromkeys(AT_LEAST_ONE, 1))
         if self.limit is not None and self.limit < 1:
-            yield self._fault("limit", "leaves no problems", "as in task.limit=5, or null for all")
+            yield misset(
+                "limit", self.limit, "leaves no problems", "as in task.limit=5, or null for all"
+            )
         if self.accept > self.suites:
             hint = f"at most task.accept={self.suites}"
-            yield self._fault("accept", f"is more than task.suites={self.suites}", hint)
+            yield misset("accept", self.accept, f"is more than task.suites={self.suites}", hint)
         if self.feedback in self.arms:
             hint = "leave it out of task.arms"
-            yield self._fault("arms", f"names the run's own task.feedback={self.feedback}", hint)
+            yield misset(
+                "arms", self.arms, f"names the run's own task.feedback={self.feedback}", hint
+            )
         yield from self._outside()
 
     def _outside(self) -> Iterator[ConfigError]:
@@ -98,7 +103,7 @@ class AgentCoder(Procedure):
         ):
             if not low <= getattr(self, name) <= high:
                 wanted = f"is not from {low:g}" + (f" to {high:g}" if high < inf else "")
-                yield self._fault(name, wanted, f"as in task.{name}={example}")
+                yield misset(name, getattr(self, name), wanted, f"as in task.{name}={example}")
 
     def start(self, run: Run) -> None:
         self.run, data = run, run.data()
@@ -375,6 +380,3 @@ class AgentCoder(Procedure):
         for arm, attempts in self.attempts.items():
             found |= code_report.rates(attempts, arm)
         return found | self.designed.metrics()
-
-    def _fault(self, name: str, what: str, hint: str) -> ConfigError:
-        return ConfigError(f"task.{name}={getattr(self, name)} {what}", hint=hint)

@@ -32,7 +32,7 @@ from typing import Any, ClassVar, Literal
 
 from iterun.core.procedure import Procedure
 from iterun.core.run import Run
-from iterun.errors import ConfigError
+from iterun.errors import ConfigError, too_small
 from iterun.judges import coloring as judge
 from iterun.judges.coloring_chains import Chain, Critic, arms_of, counts, main_arm
 from iterun.judges.coloring_report import Report
@@ -60,11 +60,7 @@ class Coloring(Procedure):
     verify_probe: bool  #: whether the model judges answers that are known, in iteration 0
 
     def check(self) -> Iterator[ConfigError]:
-        for name in ("rounds", "max_tokens"):
-            if (value := getattr(self, name)) < 1:
-                yield ConfigError(
-                    f"task.{name}={value} is too small", hint=f"at least task.{name}=1"
-                )
+        yield from too_small(vars(self), {"rounds": 1, "max_tokens": 1})
         if not (self.temperature >= 0 and isfinite(self.temperature)):
             yield ConfigError(
                 f"task.temperature={self.temperature} is not a number from 0",

@@ -31,7 +31,7 @@ import numpy as np
 
 from iterun.core.procedure import Procedure
 from iterun.core.run import Run
-from iterun.errors import ConfigError
+from iterun.errors import ConfigError, misset, too_small
 from iterun.models.album import Album
 from iterun.models.curated import Arm, Population
 from iterun.models.curated_gaussians import MODES, CuratedGaussians
@@ -86,16 +86,18 @@ class Curate(Procedure):
     gif: bool  #: pictures: make an animation of the grids
 
     def check(self) -> Iterator[ConfigError]:
-        for name, least in AT_LEAST.items():
-            if getattr(self, name) < least:
-                yield _fault(self, name, "is too small", f"at least task.{name}={least}")
+        yield from too_small(vars(self), AT_LEAST)
         for name in ("gamma", "lr"):
             if not 0 < getattr(self, name) < math.inf:
-                yield _fault(self, name, "is not a number above 0", f"as in task.{name}=0.001")
+                yield misset(
+                    name, getattr(self, name), "is not a number above 0", f"as in task.{name}=0.001"
+                )
         if not 0 <= self.real_share <= 1:
-            yield _fault(self, "real_share", "is no share", "as in task.real_share=0.5")
+            yield misset("real_share", self.real_share, "is no share", "as in task.real_share=0.5")
         if self.mixed_share is not None and not 0 < self.mixed_share <= 1:
-            yield _fault(self, "mixed_share", "is no share above 0", "as in task.mixed_share=0.5")
+            yield misset(
+                "mixed_share", self.mixed_share, "is no share above 0", "as in task.mixed_share=0.5"
+            )
         yield from self._check_problem()
 
     def start(self, run: Run) -> None:
@@ -203,7 +205,9 @@ class Curate(Procedure):
             )
         flow = self.run.model(FlowDigits)
         if self.target is not None and self.target >= flow.n_classes:
-            raise _fault(self, "target", f"is no class of model={flow.name}", "task.target=0")
+            raise misset(
+                "target", self.target, f"is no class of model={flow.name}", "task.target=0"
+            )
         flow.prepare(self.run.progress)
         return CuratedPictures(
             run=self.run,
@@ -220,9 +224,9 @@ class Curate(Procedure):
     def _check_problem(self) -> Iterator[ConfigError]:
         if self.problem == "gaussians" and (self.target is None or self.target >= MODES):
             what = f"is none of the modes 0 to {MODES - 1}"
-            yield _fault(self, "target", what, "as in task.target=0")
+            yield misset("target", self.target, what, "as in task.target=0")
         elif self.target is not None and self.target < 0:
-            yield _fault(self, "target", "is no class", "as in task.target=0")
+            yield misset("target", self.target, "is no class", "as in task.target=0")
         if self.problem == "states":
             yield from self._check_states()
 
@@ -231,16 +235,17 @@ class Curate(Procedure):
         finite = n >= 2 and all(map(math.isfinite, self.rewards))
         if not (finite and max(map(abs, self.rewards)) < LARGEST):
             what = f"is not two numbers or more between -{LARGEST} and {LARGEST}"
-            yield _fault(self, "rewards", what, "as in task.rewards=[0,0.5,1,2]")
+            yield misset("rewards", self.rewards, what, "as in task.rewards=[0,0.5,1,2]")
         if p is not None and len(p) != n:
             what = f"is not a number for each of the {n} states of task.rewards"
-            yield _fault(self, "probabilities", what, "task.probabilities=null for equal ones")
+            yield misset(
+                "probabilities", self.probabilities, what, "task.probabilities=null for equal ones"
+            )
         elif p is not None and not (min(p) > 0 and abs(sum(p) - 1) < TOLERANCE):
             what = "is not made of numbers above 0 that sum to 1"
-            yield _fault(self, "probabilities", what, "as in task.probabilities=[0.7,0.1,0.1,0.1]")
-
-
-def _fault(task: Curate, name: str, what: str, hint: str) -> ConfigError:
-    value = getattr(task, name)
-    shown = "null" if value is None else str(value).replace(" ", "")
-    return ConfigError(f"task.{name}={shown} {what}", hint=hint)
+            yield misset(
+                "probabilities",
+                self.probabilities,
+                what,
+                "as in task.probabilities=[0.7,0.1,0.1,0.1]",
+            )

@@ -26,7 +26,7 @@ from torch import Tensor
 
 from iterun.core.procedure import Procedure
 from iterun.core.run import Run
-from iterun.errors import ConfigError
+from iterun.errors import ConfigError, misset, too_small
 from iterun.models.pixels import pixels
 from iterun.models.rivals import Found, Rivals, best_weight, clock, to_draw
 from iterun.ops import pictures, restoration
@@ -73,19 +73,24 @@ class Dds(Procedure):
         yield from self._problem().check()
         for name in ("steps", "dps_steps"):
             if not 1 <= getattr(self, name) <= 1000:
-                yield _fault(self, name, "is not between 1 and 1000", f"as in task.{name}=50")
-        for name in ("cg_iters", "images", "save_every"):
-            if getattr(self, name) < 1:
-                yield _fault(self, name, "is too small", f"at least task.{name}=1")
+                yield misset(
+                    name, getattr(self, name), "is not between 1 and 1000", f"as in task.{name}=50"
+                )
+        yield from too_small(vars(self), {"cg_iters": 1, "images": 1, "save_every": 1})
         for name in ("gamma", "dps_scale", "tv_weight"):
             value = getattr(self, name)
             if value is not None and not 0 < value < float("inf"):
-                yield _fault(self, name, "is not a number above 0", f"as in task.{name}=1.0")
+                yield misset(
+                    name, getattr(self, name), "is not a number above 0", f"as in task.{name}=1.0"
+                )
         if not 0 <= self.eta <= 1:
-            yield _fault(self, "eta", "is not between 0 and 1", "as in task.eta=0.85")
+            yield misset("eta", self.eta, "is not between 0 and 1", "as in task.eta=0.85")
         if not 0 <= self.sigma_y < float("inf"):
-            yield _fault(
-                self, "sigma_y", "is no standard deviation", "as in task.sigma_y=0.02; 0: no noise"
+            yield misset(
+                "sigma_y",
+                self.sigma_y,
+                "is no standard deviation",
+                "as in task.sigma_y=0.02; 0: no noise",
             )
 
     def start(self, run: Run) -> None:
@@ -245,7 +250,3 @@ def _bright(x: Tensor) -> Tensor:
     if x.shape[1] == 2:
         return x.square().sum(1, keepdim=True).sqrt().clamp(0, 1)
     return ((x + 1) / 2).clamp(0, 1)
-
-
-def _fault(task: Dds, name: str, what: str, hint: str) -> ConfigError:
-    return ConfigError(f"task.{name}={getattr(task, name)} {what}", hint=hint)

@@ -22,7 +22,7 @@ from typing import Any, ClassVar, Literal
 
 from iterun.core.procedure import Procedure
 from iterun.core.run import Run
-from iterun.errors import ConfigError
+from iterun.errors import ConfigError, outside
 from iterun.models import conditions, ready_adapter
 from iterun.models.album import Album
 from iterun.models.distillation import Distillation, Distiller, Loss, Variant
@@ -96,18 +96,18 @@ class LcmLora(Procedure):
     def check(self) -> Iterator[ConfigError]:
         for name, least in AT_LEAST.items():
             if (value := getattr(self, name)) is not None and not value >= least:
-                yield _out_of(name, value, f"at least {least}", least)
+                yield outside(name, value, f"at least {least}", least)
         for name in ABOVE_0:
             if (value := getattr(self, name)) is not None and not 0 < value < math.inf:
-                yield _out_of(name, value, "above 0", 1)
+                yield outside(name, value, "above 0", 1)
         if not 0 <= self.ema < 1:
-            yield _out_of("ema", self.ema, "from 0 to below 1", 0.95)
+            yield outside("ema", self.ema, "from 0 to below 1", 0.95)
         if not 0 < self.c < 1:
-            yield _out_of("c", self.c, "between 0 and 1", 0.99)
+            yield outside("c", self.c, "between 0 and 1", 0.99)
         if 0 < self.tol < LEAST_TOL:
-            yield _out_of("tol", self.tol, f"at least {LEAST_TOL:g}", 1e-6)
+            yield outside("tol", self.tol, f"at least {LEAST_TOL:g}", 1e-6)
         if self.order < 2 or self.order % 2:
-            yield _out_of("order", self.order, "even, at least 2", 8)
+            yield outside("order", self.order, "even, at least 2", 8)
         yield from self._check_guidance()
         yield from self._check_steps()
         yield from self._check_mode()
@@ -115,7 +115,7 @@ class LcmLora(Procedure):
     def start(self, run: Run) -> None:
         self.run = run
         if self.problem == "transport":
-            run.refuse_schedule("task.problem=transport trains nothing")
+            run.refuse("schedule", "task.problem=transport trains nothing")
             slab = Slab(self.c, self.thickness, self.cells, self.order)
             self.work: Any = SourceIteration(
                 run=run, slab=slab, cells=self.cells, accelerate=self.accelerate, tol=self.tol
@@ -156,18 +156,18 @@ class LcmLora(Procedure):
                 hint="as in task.w_min=5 task.w_max=15; 0 and 0 distill without guidance",
             )
         if not self.guidance_scale < math.inf:
-            yield _out_of("guidance_scale", self.guidance_scale, "at least 1", 1)
+            yield outside("guidance_scale", self.guidance_scale, "at least 1", 1)
 
     def _check_steps(self) -> Iterator[ConfigError]:
         if self.solver_steps < 1 or T % self.solver_steps:
-            yield _out_of("solver_steps", self.solver_steps, f"a divisor of {T}", 50)
+            yield outside("solver_steps", self.solver_steps, f"a divisor of {T}", 50)
             return
         few = f"from 1 to task.solver_steps={self.solver_steps}"
         if not 1 <= self.steps <= self.solver_steps:
-            yield _out_of("steps", self.steps, few, 4)
+            yield outside("steps", self.steps, few, 4)
         bad = [n for n in self.eval_steps if not 1 <= n <= self.solver_steps]
         if bad or not self.eval_steps or len(set(self.eval_steps)) < len(self.eval_steps):
-            yield _out_of("eval_steps", self.eval_steps, f"different numbers {few}", "[1,2,4,8]")
+            yield outside("eval_steps", self.eval_steps, f"different numbers {few}", "[1,2,4,8]")
 
     def _check_mode(self) -> Iterator[ConfigError]:
         if self.mode == "distill" and self.lora is not None:
@@ -176,10 +176,10 @@ class LcmLora(Procedure):
                 hint="leave task.lora or task.mode away",
             )
         if self.labels is not None and (not self.labels or min(self.labels) < 0):
-            yield _out_of("labels", self.labels, "numbers from 0", "[3,8]")
+            yield outside("labels", self.labels, "numbers from 0", "[3,8]")
         prompts = [self.prompt] if isinstance(self.prompt, str) else self.prompt
         if prompts is not None and not (prompts and all(prompts)):
-            yield _out_of("prompt", self.prompt, "words", "'a red fox'")
+            yield outside("prompt", self.prompt, "words", "'a red fox'")
 
     # Model, judge, work.
 
@@ -262,7 +262,7 @@ class LcmLora(Procedure):
         )
 
     def _sampling(self) -> AdaptedSampling:
-        self.run.refuse_schedule("task.mode=sample trains nothing")
+        self.run.refuse("schedule", "task.mode=sample trains nothing")
         assert self.lora is not None
         ready_adapter.put_on(self.model, self.lora)
         return AdaptedSampling(
@@ -275,10 +275,3 @@ class LcmLora(Procedure):
             w=self.guidance_scale - 1,
             album=self._album(),
         )
-
-
-def _out_of(name: str, value: object, allowed: str, example: object) -> ConfigError:
-    return ConfigError(
-        f"task.{name}={str(value).replace(' ', '')} is not {allowed}",
-        hint=f"as in task.{name}={example}",
-    )

@@ -24,7 +24,7 @@ REFUSED = {
     ("text", "task.max_words=null"): "data=toy-pos has no end: task.max_words=null",
     ("text", "task.learner=perceptrn"): "task.learner: perceptrn is no learner",
     ("text", "task.compare=[mft,hm]"): "task.compare: hm is no learner",
-    ("text", "task.compare=[mft,mft]"): "task.compare=['mft', 'mft'] names a learner twice",
+    ("text", "task.compare=[mft,mft]"): "task.compare=[mft,mft] names a learner twice",
     ("text", "task.learner=sklearn:Ridge"): "task.learner: scikit-learn has no classifier Ridge",
     ("text", "task.compare=[sklearn:GaussianNB]"): "task.compare: sklearn:GaussianNB does not",
     ("text", "task.learner=sklearn:VotingClassifier"): "task.learner: sklearn:VotingClassifier is",

@@ -27,8 +27,8 @@ REFUSED = {
     "task.power=3": "task.power=3",
     "task.problem=mnist": "task.problem=mnist",
     "task.optimizer=lion": "task.optimizer=lion",
-    "data=pydoc": "data= is not read by task.problem=digits_noisy",
-    "model=opt-mini": "model= is not read by task.problem=digits_noisy",
+    "data=pydoc": "data= sets nothing here: it is read by task.problem=libsvm, text, pictures",
+    "model=opt-mini": "model= sets nothing here: it is read by task.problem=text, pictures",
 }
 
 
