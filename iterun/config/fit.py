@@ -6,12 +6,13 @@ tuple field, and 1e3 an integer field; nothing else is turned into something els
 
 from __future__ import annotations
 
+import inspect
 import types
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import MISSING, Field, fields
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+from typing import Any, Literal, Union, Unpack, get_args, get_origin, get_type_hints
 
 from iterun.errors import ConfigError, nearest, raise_all, shown
 
@@ -19,6 +20,8 @@ _WORDS = {
     int: "a whole number", float: "a number", bool: "true or false", str: "a word", list: "a list",
     tuple: "a list", dict: "a mapping", type(None): "null", Path: "a path",
 }  # fmt: skip
+#: names of annotations that modules often import for type checkers only
+_CHECKED = {"Mapping": Mapping, "Path": Path, "Sequence": Sequence}
 
 
 class MisfitError(Exception):
@@ -52,6 +55,37 @@ def check_types(
         examples: values that work, by name; hints show them.
     """
     return list(_faults(cls, params, key, examples or {}))
+
+
+def check_settings(
+    builder: Callable[..., Any], settings: Mapping[str, Any], *, key: str
+) -> Iterator[ConfigError]:
+    """The faults of a builder's settings whose value is of another type than it takes.
+
+    Args:
+        builder: of a model, data or another node.
+        settings: by name; those that it does not name are passed over.
+        key: the node they stand in, as typed before the dot.
+    """
+    known, _ = taken(builder)
+    for name, value in settings.items():
+        if name in known and not _fits(value, known[name]):
+            yield _misfit(key, name, value, known[name])
+
+
+def taken(builder: Callable[..., Any]) -> tuple[dict[str, Any], bool]:
+    """The types of a builder's parameters by name, and whether it takes others beside them."""
+    known: dict[str, Any] = {}
+    is_open = False
+    for name, it in inspect.signature(builder).parameters.items():
+        annotation = Any if it.annotation is it.empty else _evaluated(builder, it.annotation)
+        if it.kind is not it.VAR_KEYWORD:
+            known[name] = annotation
+        elif get_origin(annotation) is Unpack:
+            known |= get_type_hints(get_args(annotation)[0])
+        else:
+            is_open = True
+    return known, is_open
 
 
 def misfits(cls: type, params: Mapping[str, Any]) -> set[str]:
@@ -96,14 +130,18 @@ def _faults(
                 else f"there are {', '.join(known)}",
             )
         elif not _fits(value, known[name]):
-            yield ConfigError(
-                f"{key}.{name}={shown(value)} is not {_words(known[name])}",
-                hint=f"as in {key}.{name}={shown(examples[name])}"
-                if name in examples
-                else f"{key}.{name} takes {_words(known[name])}",
-            )
+            example = f"{key}.{name}={shown(examples[name])}" if name in examples else ""
+            yield _misfit(key, name, value, known[name], example)
     for name in sorted(_required(cls) - set(params)):
         yield ConfigError(f"{key}.{name} is missing", hint=f"give it {_words(known[name])}")
+
+
+def _misfit(key: str, name: str, value: Any, annotation: Any, example: str = "") -> ConfigError:
+    words = _words(annotation)
+    return ConfigError(
+        f"{key}.{name}={shown(value)} is not {words}",
+        hint=f"as in {example}" if example else f"{key}.{name} takes {words}",
+    )
 
 
 def _fits(value: Any, annotation: Any) -> bool:
@@ -196,12 +234,14 @@ def _annotations(cls: type) -> dict[str, Any]:
     return {item.name: hints.get(item.name, Any) for item in _fields(cls)}
 
 
-def _evaluated(cls: type, annotation: Any) -> Any:
+def _evaluated(owner: Any, annotation: Any) -> Any:
+    """An annotation of a class or function; Any if it names what only type checkers import."""
+
     class Alone:
         __annotations__ = {"it": annotation}
-        __module__ = cls.__module__
+        __module__ = owner.__module__
 
     try:
-        return get_type_hints(Alone)["it"]
+        return get_type_hints(Alone, localns=_CHECKED)["it"]
     except NameError:
         return Any

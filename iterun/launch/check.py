@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import inspect
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from iterun.config.compose import task_files
-from iterun.config.fit import check_types, fit_all, misfits
+from iterun.config.fit import check_settings, check_types, fit_all, misfits, taken
 from iterun.config.menu import NOT_PARAMETERS, kinds_of, serving
 from iterun.config.targets import locate_builder, locate_class
 from iterun.core.procedure import Procedure
@@ -152,23 +151,25 @@ def _of_task(
 
 
 def _of_builder(role: str, node: Mapping[str, Any]) -> Iterator[ConfigError]:
-    """A builder that isn't there, or settings that it doesn't take."""
+    """A builder that isn't there, settings that it doesn't take, or values of another type."""
     found: list[ConfigError] = []
     builder = _caught(found, lambda: locate_builder(node["_target_"], role))
     yield from found
     if builder is None:
         return
-    takes = list(inspect.signature(builder).parameters.values())
-    if any(it.kind is it.VAR_KEYWORD for it in takes):
+    settings = settings_of(node, role)
+    given = {name: value for name, value in settings.items() if value != _MISSING}  # said already
+    yield from check_settings(builder, given, key=role)
+    known, is_open = taken(builder)
+    if is_open:
         return
-    takes = takes[2:] if is_model(node) else takes  # form and place come from the run
-    known = [it.name for it in takes if it.kind in (it.KEYWORD_ONLY, it.POSITIONAL_OR_KEYWORD)]
-    for key in settings_of(node, role):
-        if key not in known:
-            near = nearest(key, known)
+    names = list(known)[2:] if is_model(node) else list(known)  # form and place come from the run
+    for key in settings:
+        if key not in names:
+            near = nearest(key, names)
             yield ConfigError(
                 f"{role}.{key}: {role}={node.get('name')} has no such setting",
-                hint=f"did you mean {role}.{near[0]}?" if near else f"there are {', '.join(known)}",
+                hint=f"did you mean {role}.{near[0]}?" if near else f"there are {', '.join(names)}",
             )
 
 

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 from iterun.data.hub import first_line
 from iterun.errors import ConfigError, UnavailableError
 from iterun.models.forms import wrong_form
 from iterun.models.snapshot import (
     STRUCTURE,
+    Source,
     at_hand,
     available_offline,
     fingerprint,
@@ -70,7 +71,7 @@ def load(
     kinds: Sequence[str] | None = None,
     batch_size: int = 16,
     prefix_cache_mb: float = 512,
-    **settings: Any,
+    **settings: Unpack[Source],
 ) -> LanguageModel | StreamedLanguageModel | ChatModel:
     """Build the model of a `conf/model/*.yaml` in the form asked for.
 
@@ -82,7 +83,7 @@ def load(
         kinds: what the choice can be used as; judged before this is called.
         batch_size: replies that a chat model decodes at once.
         prefix_cache_mb: megabytes of prompts that a chat model keeps.
-        **settings: `asset`, `package`, `folder`, `gguf_file`, `id`, `revision`; see `snapshot`.
+        **settings: where its files are.
 
     Raises:
         ConfigError: the model is not there, not whole, or not a causal language model.

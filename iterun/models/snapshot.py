@@ -10,7 +10,7 @@ import hashlib
 import importlib.util
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict
 
 from iterun.data import hub
 from iterun.data.cache import file_digest
@@ -25,6 +25,17 @@ INDEX = "model.safetensors.index.json"
 STRUCTURE = "structure.json"  # of a compact model, in the place of config.json
 PICKLED = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
 SMALL = (".json", ".txt", ".model", ".jinja")  # what a tokenizer and a config consist of
+
+
+class Source(TypedDict, total=False):
+    """Where a model's files are: the settings of `conf/model/*.yaml` for that, see `snapshot`."""
+
+    asset: str | None
+    package: str | None
+    folder: str | None
+    gguf_file: str | None
+    id: str | None
+    revision: str | None
 
 
 def snapshot(settings: Mapping[str, Any]) -> Path:

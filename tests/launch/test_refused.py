@@ -13,6 +13,8 @@ import torch
 import yaml
 
 from iterun.config.compose import compose, to_plain
+from iterun.config.fit import check_settings
+from iterun.config.targets import locate_builder
 from iterun.errors import ConfigError, ConfigErrors, DiskError
 from iterun.launch.check import checked
 
@@ -145,6 +147,44 @@ def test_a_setting_that_a_builder_does_not_take_is_named(line: Any) -> None:
     messages, _ = refusal(line, "data=pydoc", "+data.nmae=x")
 
     assert messages == ["data.nmae: data=pydoc has no such setting"]
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["data=toy-pos", "data.seed=abc"], "data.seed=abc is not a whole number or null"),
+        (["data=ellipses", "data.size=32.5"], "data.size=32.5 is not a whole number"),
+        (
+            ["data=planted-graphs", "data.vertices=6"],
+            "data.vertices=6 is not a list, each item a whole number",
+        ),
+        (["data=conllu", "data.tags=[upos]"], "data.tags=[upos] is not one of upos, xpos"),
+        (["model=opt-125m", "model.revision=[1]"], "model.revision=[1] is not a word or null"),
+    ],
+)
+def test_a_setting_of_another_type_is_refused_before_anything_is_built(
+    words: list[str], said: str, line: Any
+) -> None:
+    messages, hints = refusal(line, *words)
+
+    assert messages == [said]
+    assert hints[0].startswith(said.split("=")[0])
+
+
+@pytest.mark.parametrize(
+    "file",
+    [
+        pytest.param(file, id=f"{file.parent.name}/{file.stem}")
+        for group in ("data", "model", "schedule")
+        for file in sorted((ROOT / "conf" / group).glob("*.yaml"))
+    ],
+)
+def test_shipped_settings_have_the_types_that_their_builders_take(file: Path) -> None:
+    node = yaml.safe_load(file.read_text(encoding="utf-8"))
+
+    if "_target_" in node:  # a file may only choose among others
+        builder = locate_builder(node["_target_"], file.parent.name)
+        assert not list(check_settings(builder, node, key=file.parent.name))
 
 
 def test_a_folder_that_held_something_keeps_it(line: Any) -> None:
