@@ -93,13 +93,18 @@ class Outlook:
         return self.replayed.forecasts[-1] if self.replayed.forecasts else None
 
     @property
+    def blamed(self) -> str:
+        """What a fault of the curve is about: the metric, or what it is seen over."""
+        return self.metric if self.replayed.forecaster.is_misfit else self.x
+
+    @property
     def why_none(self) -> str:
         """Why there is no forecast; empty if there is one."""
         if self.newest is not None:
             return ""
         seen = self.replayed.forecaster
         if seen.fault is not None:
-            return f"{self.x} {seen.fault}"
+            return f"{self.blamed} {seen.fault}"
         if len(seen.y) < FEWEST:
             return f"a power law takes {FEWEST} iterations with the metric or more"
         return "the values do not change" if max(seen.y) == min(seen.y) else "no power law fits"

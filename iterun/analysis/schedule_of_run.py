@@ -9,6 +9,7 @@ value each.
 from __future__ import annotations
 
 import csv
+import re
 import shlex
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -200,8 +201,8 @@ def next_line(view: RunView, file: str) -> str:
 
 
 def _spelled(file: str) -> str:
-    """A path as Hydra reads it back: in quotes where a sign in it means something there."""
-    if not any(sign in file for sign in " ,'\"()[]{}:=\\#$~"):
+    """A path as Hydra reads it back: in quotes where a sign in it may mean something there."""
+    if re.fullmatch(r"[\w./+@%-]+", file, re.ASCII):
         return file
     escaped = file.replace("\\", "\\\\").replace("'", "\\'")
     return f"'{escaped}'"

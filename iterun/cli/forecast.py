@@ -91,8 +91,7 @@ def _forecast(look: Outlook, newest: Forecast) -> list[tuple[str, Part]]:
     if newest.provisional:
         pairs.append(("", Span(PROVISIONAL, "warn")))
     if (fault := look.replayed.forecaster.fault) is not None:
-        name = look.metric if look.replayed.forecaster.is_misfit else look.x
-        pairs.append(("", Span(f"no ground for the rule: {name} {fault}", "warn")))
+        pairs.append(("", Span(f"no ground for the rule: {look.blamed} {fault}", "warn")))
     return pairs
 
 

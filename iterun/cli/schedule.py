@@ -45,6 +45,8 @@ def schedule(
         StoreError: the run can't be found or read.
     """
     place = Path(file or DEFAULT).expanduser()
+    if not place.name or place.is_dir():
+        raise ConfigError(f"--out {file} is a folder", hint=f"as in --out {place / DEFAULT}")
     picture = place.with_suffix(PICTURE)
     if picture == place:
         raise ConfigError(

@@ -126,6 +126,13 @@ def test_too_few_values_have_no_forecast(tmp_path: Path) -> None:
     assert look.why_none.startswith("a power law takes 3 iterations")
 
 
+def test_the_metric_is_blamed_where_it_goes_beyond_its_bound(tmp_path: Path) -> None:
+    look = outlook(made(tmp_path), Asked(top=0.3))
+
+    assert look.newest is None
+    assert look.why_none.startswith(f"{look.metric} goes beyond its bound, 0.3")
+
+
 def test_a_strangers_settings_are_no_error(tmp_path: Path) -> None:
     row = made(tmp_path, gain="much", horizon=[1], min=True, top={}, confirm=-3)
 

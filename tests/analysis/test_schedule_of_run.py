@@ -144,12 +144,13 @@ def test_the_next_line_is_the_runs_own_with_the_schedule(command, line, tmp_path
     assert next_line(made(tmp_path, command=command), "s.csv") == line
 
 
-def test_a_path_with_blanks_is_read_back_by_hydra(tmp_path):
+@pytest.mark.parametrize("path", ["my runs/it's=1.csv", "été.csv", "a&b;c!d^e.csv", "a/b-1+2.csv"])
+def test_any_path_is_read_back_by_hydra(path, tmp_path):
     import shlex
 
     from iterun.config.compose import compose
 
-    line = next_line(made(tmp_path, command=["iterun", "task=prune/lth"]), "my runs/it's=1.csv")
+    line = next_line(made(tmp_path, command=["iterun", "task=prune/lth"]), path)
 
     config = compose(shlex.split(line)[1:])
-    assert config.schedule.path == "my runs/it's=1.csv"
+    assert config.schedule.path == path

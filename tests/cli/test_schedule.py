@@ -122,6 +122,7 @@ def test_json_has_the_numbers_and_the_places(iterun, trained, tmp_path):
         (["--power", "3"], "--power 3 is not one of auto, 1, 2"),
         (["--metric", "loss"], "has no loss"),
         (["--metric", "acc"], "acc of run c0ffee11 has 1 values"),
+        (["--out", "."], "--out . is a folder"),
         (["--out", "a.png"], "--out a.png: the schedule is a table"),
         (["--out", "none/a.csv"], "is in no folder that is there"),
     ],
