@@ -42,11 +42,16 @@ def add(plot: Plot, rows: Sequence[Row]) -> None:
         for line in panel.lines:
             known = [owns[id] for id in line.runs if id in owns]
             line.ahead, why = _ahead(line, known, panel.goal, plot.x)
+            of = (
+                line.label
+                if line.label.startswith(panel.metric)
+                else f"{panel.metric}, {line.label}"
+            )
             if line.ahead is None:
-                plot.remarks.append(f"no forecast of {panel.metric}, {line.label}: {why}")
+                plot.remarks.append(f"no forecast of {of}: {why}")
             else:
                 has_any = True
-                plot.remarks.append(_told(panel.metric, line.label, line.ahead))
+                plot.remarks.append(f"forecast of {of}: {_told(line.ahead)}")
     if has_any:
         plot.remarks.append(SAID)
 
@@ -78,7 +83,7 @@ def _ahead(line: Line, known: Sequence[Own], goal: str, x: str) -> tuple[Ahead |
     return Ahead(points, fitted, low, high, newest.horizon, newest.provisional), ""
 
 
-def _told(metric: str, label: str, ahead: Ahead) -> str:
+def _told(ahead: Ahead) -> str:
     end = f"{value(float(ahead.y[-1]))} [{value(float(ahead.low[-1]))}, "
     end += f"{value(float(ahead.high[-1]))}] at iteration {ahead.horizon}"
-    return f"{metric}, {label}: {end}" + (", provisional" if ahead.provisional else "")
+    return end + (", provisional" if ahead.provisional else "")

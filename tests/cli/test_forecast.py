@@ -194,7 +194,7 @@ def test_plots_go_on_to_the_end_dashed(iterun: Any, learnt: Any) -> None:
     assert [text.split()[-1] for text in (plain.lines[-4], answer.lines[-4])] == ["20", "40"]
     drawn = ["".join(line[50:] for line in one.lines[1:6]).strip() for one in (plain, answer)]
     assert len(drawn[1]) > 20
-    assert "at iteration 40" in answer.err
+    assert "note: forecast of acc, learn/curve: 0.894 [0.894, 0.894] at iteration 40" in answer.err
     assert "no confidence level" in answer.err
 
 
