@@ -22,7 +22,8 @@ class Procedure:
     seeds no generator: it asks `run`, which `start` keeps as it likes (by custom `self.run = run`).
     """
 
-    #: what `backend.threads=auto` takes: 1 where nets have under 1M parameters, None: all cores
+    #: what `backend.threads=auto` takes with small models or none: 1 where nets have under 1M
+    #: parameters, None: all cores
     threads: ClassVar[int | None] = None
     #: what `model=` and `data=` have to be, as their files say (kinds, kind); None: anything
     model_kind: ClassVar[str | None] = None

@@ -64,7 +64,7 @@ def built(config: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
 
 def settings_of(node: Mapping[str, Any], role: str) -> dict[str, Any]:
     """What a builder is called with."""
-    said_of_it = {"_target_", "kind"} if role in _DATA else {"_target_"}
+    said_of_it = {"_target_", "kind"} if role in _DATA else {"_target_", "small"}
     return {key: value for key, value in node.items() if key not in said_of_it}
 
 

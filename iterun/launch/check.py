@@ -54,7 +54,7 @@ def checked(
         found += _of_task(cls, task, extra)
         found += _of_kind(cls, config, extra)
         found += _of_schedule(cls, config)
-    hint = cls.threads if cls is not None else None
+    hint = cls.threads if cls is not None and _has_small_nets(config) else None
     place = _caught(found, lambda: device.place(config["backend"] or {}, hint, threads))
     raise_all(found)
     assert cls is not None
@@ -201,6 +201,11 @@ def _of_schedule(cls: type[Procedure], config: Mapping[str, Any]) -> Iterator[Co
             f"schedule={node.get('name')}: {config['task']['about']['system']} reads no schedule",
             hint="leave schedule= away",
         )
+
+
+def _has_small_nets(config: Mapping[str, Any]) -> bool:
+    """Whether each model says that it is small; so it is where none is named."""
+    return all(node.get("small") for node in built(config).values() if is_model(node))
 
 
 def _not_given(node: Any, key: str = "") -> Iterator[str]:

@@ -10,6 +10,7 @@ import torch
 from iterun.config.compose import compose, to_plain
 from iterun.errors import ConfigError
 from iterun.launch import device
+from iterun.launch.check import checked
 
 no_gpu = pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
 AUTO: dict[str, Any] = {
@@ -50,6 +51,24 @@ def test_small_nets_take_one_thread_unless_told_otherwise(monkeypatch: pytest.Mo
     assert device.place(AUTO | {"device": "cpu"}).threads == device.cores()
     assert device.place(AUTO | {"device": "cpu", "threads": 3}, threads_hint=1).threads == 3
     assert torch.get_num_threads() == 3
+
+
+@pytest.mark.parametrize(
+    ("words", "is_small"),
+    [
+        (["task=prune/lth"], True),
+        (["task=prune/lth", "model=resnet50"], False),
+        (["task=prune/perp"], False),
+        (["task=learn/curve"], True),
+        (["task=sample/dds", "model=stable-diffusion-v1-5"], False),
+    ],
+)
+def test_small_nets_take_one_core(words, is_small, monkeypatch):
+    monkeypatch.setattr(device, "cores", lambda: 5)
+
+    _, place = checked(to_plain(compose([*words, "backend=cpu"])))
+
+    assert place.threads == (1 if is_small else 5)
 
 
 def test_cores_are_those_this_process_may_use(monkeypatch: pytest.MonkeyPatch) -> None:
