@@ -80,16 +80,18 @@ def check_windows(ids: Tensor, setting: str, context: int, vocabulary: int) -> N
         )
 
 
-def length_of(setting: int | None, context: int) -> int:
-    """The length of the windows, tokens: as set, or the model's context, at most 4096.
+def length_of(
+    setting: int | None, context: int, *, name: str = "calibration_len", longest: int = LONGEST
+) -> int:
+    """The length of windows, tokens: as set, or the model's context, at most `longest`.
 
     Raises:
         ConfigError: it is longer than the context.
     """
     if setting is None:
-        return min(context, LONGEST)
+        return min(context, longest)
     if setting > context:
-        raise too_long("task.calibration_len gives windows", setting, context)
+        raise too_long(f"task.{name} gives windows", setting, context)
     return setting
 
 

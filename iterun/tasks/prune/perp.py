@@ -46,6 +46,7 @@ Settings = TypeVar("Settings", Method, Recipe)
 AT_LEAST = {
     "steps": 1,
     "steps_per_iteration": 1,
+    "seqlen": 2,
     "batch_size": 1,
     "accumulate": 1,
     "cycles": 1,
@@ -54,6 +55,8 @@ AT_LEAST = {
     "eval_seqlen": 2,
     "eval_windows": 1,
 }
+LONGEST = 2048  # tokens of a sequence where the context has more
+PREDICTIONS = 10**9  # bytes of a forward pass
 
 
 @dataclass(kw_only=True)
@@ -76,7 +79,8 @@ class Perp(Procedure):
     merge: bool  #: put adapters into the weights at the end; false: only with lora_type=lora
     steps: int  #: optimizer steps; mode=reconstruct: for each block
     steps_per_iteration: int  #: optimizer steps an iteration (mode=retrain)
-    batch_size: int  #: sequences a forward pass
+    seqlen: int | None  #: tokens of a sequence; null: the model's context, at most 2048
+    batch_size: int  #: sequences a forward pass; fewer where its predictions would take over 1 GB
     accumulate: int  #: forward passes an optimizer step
     gradient_checkpointing: bool  #: compute activations twice to save memory (mode=retrain)
     lr: float | None  #: peak rate; null: 5e-3 for biases and norms, 1e-3 for all else
@@ -244,16 +248,20 @@ class Perp(Procedure):
 
     def _retraining(self) -> RetrainPass:
         assert isinstance(self.source, LoadedBlocks)
+        context = self.model.context
+        length = calibration.length_of(self.seqlen, context, name="seqlen", longest=LONGEST)
+        self.run.resolve(seqlen=length)
+        row = 4 * length * calibration.vocabulary_of(self.source.module)  # bytes of its predictions
         return RetrainPass(
             run=self.run,
             source=self.source,
             method=self.method,
             recipe=self._settings(Recipe),
             ids=self.ids,
-            text=TrainingText(self.run.data().train, self.model.tokenizer, self.model.context),
+            text=TrainingText(self.run.data().train, self.model.tokenizer, length),
             cycles=self.cycles,
             rows=self.batch_size * self.accumulate,
-            size=self.batch_size,
+            size=max(1, min(self.batch_size, PREDICTIONS // row)),
             recompute=self.gradient_checkpointing,
             pruned=self._measure_pruned,
         )

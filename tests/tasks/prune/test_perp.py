@@ -20,6 +20,7 @@ from iterun.models.lm import quiet_loading
 from iterun.models.perplexity import perplexity, windows
 from iterun.models.pruned import rebuild
 from iterun.store.checkpoint import available
+from iterun.tasks.prune import perp as perp_task
 
 if TYPE_CHECKING:
     from iterun.store.reader import RunView
@@ -210,6 +211,26 @@ def test_the_batches_do_not_depend_on_how_they_are_accumulated(perp):
     whole = perp("whole", "task.batch_size=4", "task.accumulate=1")
     parts = perp("parts", "task.batch_size=1", "task.accumulate=4")
 
+    final = [view.summary.result["ppl_final"] for view in (whole, parts)]
+    assert final[0] == pytest.approx(final[1], rel=1e-5)
+
+
+def test_sequences_have_the_length_asked_for_and_few_share_a_large_pass(perp, monkeypatch):
+    sizes = []
+
+    class Seen(perp_task.RetrainPass):
+        def __init__(self, **settings):
+            sizes.append(settings["size"])
+            super().__init__(**settings)
+
+    monkeypatch.setattr(perp_task, "RetrainPass", Seen)
+    whole = perp("whole", "task.seqlen=8", "task.batch_size=4")
+    monkeypatch.setattr(perp_task, "PREDICTIONS", 2 * 4 * 8 * 60)  # of two sequences
+    parts = perp("parts", "task.seqlen=8", "task.batch_size=4")
+
+    assert sizes == [4, 2]
+    assert whole.record.resolved["seqlen"] == 8
+    assert whole.iterations()[1].metrics["tokens"] == 2 * 4 * 8
     final = [view.summary.result["ppl_final"] for view in (whole, parts)]
     assert final[0] == pytest.approx(final[1], rel=1e-5)
 

@@ -47,6 +47,7 @@ REFUSED = {
     # What only model, text or file show:
     ("task.calibration=file:there.safetensors",): "there is no such file",
     ("task.eval_seqlen=64",): "windows of 64 tokens; the model's context is 32",
+    ("task.seqlen=64",): "task.seqlen gives windows of 64 tokens; the model's context is 32",
     ("task.calibration_len=64", *BLOCKS): "windows of 64 tokens; the model's context is 32",
 }
 
