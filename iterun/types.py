@@ -192,9 +192,6 @@ class DiffusionModel(Protocol):
             label: int64, (n,).
         """
 
-    def encode(self, pictures: torch.Tensor) -> torch.Tensor:
-        """Samples x of pictures as `decode` gives them."""
-
     def decode(self, x: torch.Tensor) -> torch.Tensor:
         """Pictures in [0, 1], float32 (n, channels, height, width)."""
 
@@ -239,7 +236,7 @@ class WordConditioned(Protocol):
         """Adapters of the module under the names that they are published with."""
 
     def load_lora(self, source: str) -> None:
-        """Put a ready adapter on: a file, a folder, or OWNER/NAME on the hub.
+        """Put a ready adapter on: file:PATH, or OWNER/NAME on the hub.
 
         Raises:
             ConfigError: it cannot be had, or is made for another model.

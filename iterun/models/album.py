@@ -33,7 +33,7 @@ class Album:
 
     Args:
         run: takes the files.
-        every: iterations from one grid to the next; the last iteration always has one.
+        every: iterations from one grid to the next; one that is known to be the last has one too.
         gif: make an animation at the end.
     """
 

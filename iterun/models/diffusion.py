@@ -97,15 +97,6 @@ class Pipeline:
         abar = self.alphas_bar[t].reshape(-1, 1, 1, 1)
         return abar.sqrt() * out + (1 - abar).sqrt() * x
 
-    def encode(self, pictures: Tensor) -> Tensor:
-        import torch
-
-        vae = self.pipe.vae
-        with torch.no_grad(), self._decoder() as dtype:
-            mean = vae.encode((pictures * 2 - 1).to(self.place.device, dtype)).latent_dist.mean
-        out: Tensor = (mean * vae.config.scaling_factor).float()
-        return out
-
     def decode(self, x: Tensor) -> Tensor:
         import torch
 

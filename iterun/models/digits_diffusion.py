@@ -88,9 +88,6 @@ class DigitsDiffusion:
         split = load_digits_split(self.recipe.style)
         return split.x_train.to(self.device), split.y_train.to(self.device)
 
-    def encode(self, pictures: Tensor) -> Tensor:
-        return pictures.reshape(-1, SIDE * SIDE) * 2 - 1
-
     def decode(self, x: Tensor) -> Tensor:
         return ((x + 1) / 2).clamp(0, 1).reshape(-1, 1, SIDE, SIDE).float()
 

@@ -155,6 +155,7 @@ class Distiller:
     def state(self) -> dict[str, Any]:
         target = self._target
         return {
+            "teacher": self.teacher.name,
             "n_done": self.n_done,
             "calls": self.calls,
             "values": {name: value.detach() for name, value in self.values.items()},
@@ -163,6 +164,11 @@ class Distiller:
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
+        if state["teacher"] != self.teacher.name:
+            raise ConfigError(
+                f"model={self.teacher.name}: the state is of a student of {state['teacher']}",
+                hint="leave model= as it was, or begin a new run",
+            )
         shapes = {name: value.shape for name, value in state["values"].items()}
         if shapes != {name: value.shape for name, value in self.values.items()}:
             raise ConfigError(

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-import time
+import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
 
+from iterun.errors import DivergedError
 from iterun.models import lcm_sampling
 from iterun.models.album import Album, magnified
+from iterun.models.clock import clock
+from iterun.models.sample_quality import finite
 from iterun.ops.consistency import sample_lcm, sampling_times
 from iterun.ops.diffusion import sample_ddim
 from iterun.ops.pictures import contact_sheet, quality_curve
@@ -71,10 +74,10 @@ class DistillationRounds:
             self.levels["fd_heldout"] = self.quality.fd_heldout
         steps = [TEACHER_STEPS] if self.quality is None else self._teacher_steps()
         for n in self.run.progress(steps, "the teacher's samples"):
-            began = time.perf_counter()
-            x = self._teacher(n)
+            began = clock(self.labels)
+            x = finite(self._teacher(n), "the teacher's samples", 0)
             if n == TEACHER_STEPS:
-                self._teacher_seconds = time.perf_counter() - began
+                self._teacher_seconds = clock(x) - began
             if self.quality is not None:
                 self.levels[f"teacher_fd@{n}"] = self.quality.fd(x)
                 self.levels[f"teacher_acc@{n}"] = self.quality.acc(x, self.labels)
@@ -87,8 +90,12 @@ class DistillationRounds:
         for _ in self.run.progress(range(self.steps_per_round), "distilling"):
             index = torch.randint(len(x), (distiller.recipe.batch,), generator=draw).to(x.device)
             losses.append(distiller.step(x[index], label[index], draw))
+        if not math.isfinite(loss := sum(losses) / len(losses)):
+            raise DivergedError(
+                f"iteration {i}: the loss is {loss}", hint="a smaller task.lr or task.w_max"
+            )
         self.run.save_tensors(self._file(), distiller.tensors(), at=i)
-        trained = {"loss": sum(losses) / len(losses)} | distiller.norms.tell(self.run)
+        trained = {"loss": loss} | distiller.norms.tell(self.run)
         return self._measures(i, trained)
 
     def state(self) -> dict[str, Any]:
@@ -129,10 +136,10 @@ class DistillationRounds:
         found: dict[str, float] = {}
         steps = dict.fromkeys([*(self.eval_steps if self.quality else ()), self.grid_steps])
         for n in self.run.progress(list(steps), "the student's samples"):
-            began = time.perf_counter()
-            x = self._student(n)
+            began = clock(self.labels)
+            x = finite(self._student(n), "the student's samples", i)
             if n == self.grid_steps:
-                seconds = time.perf_counter() - began
+                seconds = clock(x) - began
                 self.run.cost(speedup=self._teacher_seconds / seconds)
                 if self.album.is_due(i, self.rounds):
                     self.album.add(i, self.distiller.teacher.decode(x[: 10 * ROW]))

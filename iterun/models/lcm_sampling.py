@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
 
-from iterun.errors import ConfigError, DivergedError
 from iterun.models import adapters, album
+from iterun.models.sample_quality import finite
 from iterun.ops.consistency import lcm_step, sample_lcm, sampling_times
 from iterun.ops.diffusion import gaussian, guided_eps, sample_ddim
 from iterun.ops.pictures import quality_curve
@@ -68,18 +68,13 @@ class AdaptedSampling:
         eps = guided_eps(model, x, torch.full_like(labels, t), labels, self.w)
         noise = None if t_next is None else gaussian(shape, draw, device)
         self.x, self.clean = lcm_step(x, eps, t, t_next, model.alphas_bar, noise)
-        if not torch.isfinite(self.x).all():
-            raise DivergedError(
-                f"iteration {i}: the latent is not a number any more",
-                hint="backend.dtype=float32, or a smaller task.guidance_scale",
-            )
+        finite(self.x, "the samples", i)
         self._pictures = None
         self.run.cost(images_per_s=len(labels) / (time.perf_counter() - began))
         return self._measures(i)
 
     def state(self) -> dict[str, Any]:
         return {
-            "steps": self.steps,
             "x": self.x,
             "clean": self.clean,
             "album": self.album.state(),
@@ -89,16 +84,6 @@ class AdaptedSampling:
 
     def restore(self, state: Mapping[str, Any]) -> None:
         device = self.model.alphas_bar.device
-        if state["steps"] != self.steps:
-            raise ConfigError(
-                f"task.steps={self.steps}: the state is on the way of {state['steps']} steps",
-                hint="leave task.steps as it was, or begin a new run",
-            )
-        if state["x"] is not None and len(state["x"]) != len(self.labels):
-            raise ConfigError(
-                f"task.images={len(self.labels)}: the state is of {len(state['x'])} pictures",
-                hint="leave task.images as it was, or begin a new run",
-            )
         self.x, self.clean = (
             None if state[key] is None else state[key].to(device) for key in ("x", "clean")
         )
@@ -165,6 +150,8 @@ class AdaptedSampling:
                 times=times,
                 generator=draw("unadapted", 0),
             )
+        for x in (ddim, same):
+            finite(x, "the samples without the adapter", self.steps)
         return {
             "fd_ddim": quality.fd(ddim),
             "acc_ddim": quality.acc(ddim, labels),

@@ -64,17 +64,16 @@ def fingerprint(settings: Mapping[str, Any]) -> str:
 
 
 def lora_file(source: str, setting: str) -> Path:
-    """The safetensors file of a ready adapter: a file, a folder, or OWNER/NAME on the hub.
+    """The safetensors file of a ready adapter: file:PATH, or OWNER/NAME on the hub.
 
     Raises:
         ConfigError: there is none.
     """
+    is_here = source.startswith("file:")
     path = Path(source.removeprefix("file:")).expanduser()
-    if path.is_dir():
-        path = path / LORA
-    if path.is_file() and path.suffix == ".safetensors":
+    if is_here and path.is_file() and path.suffix == ".safetensors":
         return path
-    if source.startswith("file:") or path.exists() or source.count("/") != 1:
+    if is_here or source.count("/") != 1:
         raise ConfigError(
             f"{setting}: there is no safetensors file {path}",
             hint="name an adapter's file, as in task.lora=file:adapter.safetensors",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from iterun.data.hub import first_line
@@ -12,8 +13,6 @@ from iterun.models.pipeline_files import lora_file
 from iterun.types import WordConditioned
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from torch import Tensor
 
     from iterun.types import DiffusionModel
@@ -27,9 +26,12 @@ def chosen(model: DiffusionModel, source: str | None) -> str:
         source: file:PATH, or OWNER/NAME on the hub; None: the one published for the model.
 
     Raises:
-        ConfigError: there is none, no such file, or it holds no adapter for this kind of model.
+        ConfigError: there is none, no such file, one that is not marked as a file, or it holds no
+            adapter for this kind of model.
     """
-    if source is None and isinstance(model, WordConditioned):
+    if source is not None:
+        _refuse_unmarked(source)
+    elif isinstance(model, WordConditioned):
         source = model.lcm_lora
     if source is None:
         raise ConfigError(
@@ -37,10 +39,11 @@ def chosen(model: DiffusionModel, source: str | None) -> str:
             hint="distill one with task.mode=distill, then name its file: "
             "task.lora=file:RUN/artifacts/adapter.safetensors",
         )
-    if source.startswith("file:") or source.count("/") != 1:
-        path = lora_file(source, f"task.lora={source}")
-        if not isinstance(model, WordConditioned):
-            _read(path, f"task.lora={source}")
+    setting = f"task.lora={source}"
+    if not isinstance(model, WordConditioned):
+        _read(lora_file(source, setting), setting)
+    elif source.startswith("file:") or source.count("/") != 1:
+        lora_file(source, setting)
     return source
 
 
@@ -59,6 +62,15 @@ def put_on(model: DiffusionModel, source: str) -> None:
         return
     setting = f"task.lora={source}"
     adapters.load(model.module, _read(lora_file(source, setting), setting), setting)
+
+
+def _refuse_unmarked(source: str) -> None:
+    """A file counts by its content, and is found again, only where `file:` says that it is one."""
+    if not source.startswith("file:") and Path(source).expanduser().exists():
+        raise ConfigError(
+            f"task.lora={source} is on this disk; without file: it is a repository of the hub",
+            hint=f"task.lora=file:{source}",
+        )
 
 
 def _read(path: Path, setting: str) -> dict[str, Tensor]:

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import torch
 
+from iterun.models.clock import clock
 from iterun.ops import restoration
 from iterun.ops.quality import psnr
-from iterun.ops.solvers import largest_square, least_squares, total_variation
+from iterun.ops.solvers import (
+    LEAST_SQUARES_STEPS,
+    TOTAL_VARIATION_STEPS,
+    largest_square,
+    least_squares,
+    total_variation,
+)
 
 if TYPE_CHECKING:
     from torch import Generator, Tensor
@@ -53,14 +59,13 @@ class Rivals:
     def pinv(self) -> Found:
         """Least squares."""
         since = clock(self.truth)
-        x = least_squares(self.known.operator, self.known.y, self.known.sigma)
+        x = fitted(self.known, self.shown)
         return Found(x, clock(self.truth) - since)
 
     def tv(self, weight: float) -> Found:
         """Total variation, from the least squares on."""
         since = clock(self.truth)
-        operator, y = self.known.operator, self.known.y
-        x = total_variation(operator, y, least_squares(operator, y, self.known.sigma), weight)
+        x = smoothed(self.known, fitted(self.known, self.shown), weight, self.shown)
         return Found(x, clock(self.truth) - since)
 
     def dps(self, steps: int, scale: float, z: Tensor, generator: Generator) -> Found:
@@ -89,16 +94,32 @@ class Rivals:
         return Found(x, clock(self.truth) - since, curve)
 
 
+def fitted(known: Measured, shown: Shown) -> Tensor:
+    """The pictures of least squares."""
+    steps = shown(range(LEAST_SQUARES_STEPS), "least squares")
+    return least_squares(known.operator, known.y, known.sigma, steps)
+
+
+def smoothed(known: Measured, begin: Tensor, weight: float, shown: Shown) -> Tensor:
+    """The pictures of total variation with this weight, from `begin` on."""
+    steps = shown(range(TOTAL_VARIATION_STEPS), f"total variation, weight {weight:g}")
+    return total_variation(known.operator, known.y, begin, weight, steps)
+
+
 def best_weight(
-    operator: Linear, dev: ImageSplit, sigma: float, generator: Generator, device: torch.device
+    operator: Linear,
+    dev: ImageSplit,
+    sigma: float,
+    generator: Generator,
+    device: torch.device,
+    shown: Shown,
 ) -> float:
     """Total variation's weight of the best mean PSNR on dev pictures, which are none reported."""
     truth = dev.batch(torch.arange(min(N_DEV, len(dev))))[0].to(device)
-    y = restoration.measure(operator, truth, sigma, generator).y
-    begin = least_squares(operator, y, sigma)
+    known = restoration.measure(operator, truth, sigma, generator)
+    begin = fitted(known, shown)
     return max(
-        TV_WEIGHTS,
-        key=lambda w: float(psnr(total_variation(operator, y, begin, w), truth).mean()),
+        TV_WEIGHTS, key=lambda w: float(psnr(smoothed(known, begin, w, shown), truth).mean())
     )
 
 
@@ -110,11 +131,3 @@ def to_draw(curve: list[float]) -> list[tuple[int, float]]:
     apart = max(1, len(curve) // 25)
     numbers = sorted(range(len(curve), 0, -apart))
     return [(n, curve[n - 1]) for n in numbers if curve[n - 1] > 0]
-
-
-def clock(like: Tensor) -> float:
-    """Seconds: of the processor where tensors are on the CPU, else of the clock."""
-    if like.device.type == "cpu":
-        return time.process_time()
-    torch.cuda.synchronize(like.device)
-    return time.perf_counter()

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import torch
+
+from iterun.errors import DivergedError
 from iterun.ops.diffusion import frechet
 
 if TYPE_CHECKING:
@@ -33,3 +36,17 @@ class Quality:
     def acc(self, x: Tensor, labels: Tensor) -> float:
         """Share of the samples that show what their label says."""
         return float((self._judge.logits(x).argmax(dim=1) == labels).double().mean())
+
+
+def finite(x: Tensor, whose: str, i: int) -> Tensor:
+    """Samples x as they are.
+
+    Raises:
+        DivergedError: not all of them are numbers; it names the iteration i.
+    """
+    if not torch.isfinite(x).all():
+        raise DivergedError(
+            f"iteration {i}: {whose} are not numbers any more",
+            hint="a smaller task.lr or task.guidance_scale, or backend.dtype=float32",
+        )
+    return x

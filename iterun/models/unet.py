@@ -58,9 +58,6 @@ class PixelDiffusion:
         noise: Tensor = self.module(x.to(self.dtype), t).sample
         return noise[:, : self.shape[0]].float()
 
-    def encode(self, pictures: Tensor) -> Tensor:
-        return pictures * 2 - 1
-
     def decode(self, x: Tensor) -> Tensor:
         return ((x + 1) / 2).clamp(0, 1).float()
 

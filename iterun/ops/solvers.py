@@ -16,9 +16,12 @@ from typing import TYPE_CHECKING, Protocol
 import torch
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from torch import Tensor
+
+LEAST_SQUARES_STEPS = 200
+TOTAL_VARIATION_STEPS = 300
 
 
 class Linear(Protocol):
@@ -71,7 +74,11 @@ def conjugate_gradients(
 
 
 def least_squares(
-    operator: Linear, y: Tensor, noise: float = 0.0, steps: int = 200, relative: float = 1e-5
+    operator: Linear,
+    y: Tensor,
+    noise: float = 0.0,
+    steps: Iterable[int] = range(LEAST_SQUARES_STEPS),
+    relative: float = 1e-5,
 ) -> Tensor:
     """The pseudo-inverse's solution, as far as the noise lets it go.
 
@@ -80,14 +87,14 @@ def least_squares(
         y: (n, ...).
         noise: standard deviation of an entry of y; a picture stops where |Ax - y| is that of the
             noise (Morozov's rule), before it fits what is none of the picture's.
-        steps: at most so many.
+        steps: at most these.
         relative: a picture also stops where |Aᴴ(Ax - y)| is this share of |Aᴴy|.
     """
     entries = y[0].numel()
     r, s = y, operator.adjoint(y)
     x, p = torch.zeros_like(s), s
     square = first = _square(s)
-    for _ in range(steps):
+    for _ in steps:
         going = (_square(r) > entries * noise**2) & (square > relative**2 * first) & (square > 0)
         if not going.any():
             break
@@ -103,7 +110,11 @@ def least_squares(
 
 
 def total_variation(
-    operator: Linear, y: Tensor, x0: Tensor, weight: float, steps: int = 300
+    operator: Linear,
+    y: Tensor,
+    x0: Tensor,
+    weight: float,
+    steps: Iterable[int] = range(TOTAL_VARIATION_STEPS),
 ) -> Tensor:
     """The picture of least ½|Ax - y|² + weight · TV(x), TV isotropic.
 
@@ -119,7 +130,7 @@ def total_variation(
     x = ahead = x0
     u = torch.zeros_like(y)
     v = torch.zeros_like(x0).unsqueeze(0).repeat(2, *(1 for _ in x0.shape))
-    for _ in range(steps):
+    for _ in steps:
         u = (u + size * (operator.forward(ahead) - y)) / (1 + size)
         v = v + size * gradient(ahead)
         v = v / (v.square().sum(0).sqrt() / weight).clamp_min(1)

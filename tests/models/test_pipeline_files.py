@@ -138,17 +138,17 @@ def test_a_folders_fingerprint_is_its_content(tmp_path):
     assert fingerprint({"name": "x", "id": "a/b"}) == "hub:a/b@main"
 
 
-def test_an_adapter_comes_from_a_file_a_folder_or_the_hub(hub, tmp_path):
+def test_an_adapter_comes_from_a_file_or_the_hub(hub, tmp_path):
     file = (
         saved(tmp_path, {"pytorch_lora_weights.safetensors": b""})
         / "pytorch_lora_weights.safetensors"
     )
 
     assert lora_file(f"file:{file}", "task.lora") == file
-    assert lora_file(str(tmp_path), "task.lora") == file
     assert lora_file("tiny/lora", "task.lora").read_bytes() == b"adapter"
-    with pytest.raises(ConfigError, match="there is no safetensors file"):
-        lora_file("file:nowhere.safetensors", "task.lora")
+    for nothing in ("file:nowhere.safetensors", f"file:{tmp_path}", str(file)):
+        with pytest.raises(ConfigError, match="there is no safetensors file"):
+            lora_file(nothing, "task.lora")
 
 
 def test_no_torch_is_imported_to_look_for_files():

@@ -133,7 +133,7 @@ def test_total_variation_denoises_as_scikit_image_does():
     noisy = (truth + 0.2 * drawn(12, 12, seed=3)).float()
 
     y, begin = noisy.reshape(1, 1, 144), torch.zeros(1, 1, 12, 12)
-    x = solvers.total_variation(identity, y, begin, 0.3, steps=2000)
+    x = solvers.total_variation(identity, y, begin, 0.3, steps=range(2000))
     other = torch.from_numpy(denoise_tv_chambolle(noisy.numpy(), 0.3, eps=1e-9, max_num_iter=2000))
 
     assert (x[0, 0] - other).abs().max() < 5e-3

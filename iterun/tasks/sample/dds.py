@@ -27,8 +27,10 @@ from torch import Tensor
 from iterun.core.procedure import Procedure
 from iterun.core.run import Run
 from iterun.errors import ConfigError, misset, too_small
+from iterun.models.clock import clock
 from iterun.models.pixels import pixels
-from iterun.models.rivals import Found, Rivals, best_weight, clock, to_draw
+from iterun.models.rivals import Found, Rivals, best_weight, to_draw
+from iterun.models.settled import refuse_changes, settled
 from iterun.ops import pictures, restoration
 from iterun.ops.diffusion import gaussian
 from iterun.ops.operators import moved
@@ -38,6 +40,11 @@ from iterun.ops.solvers import Solved
 from iterun.types import DiffusionModel, ImageDataset, SampleJudge
 
 SHOWN = 8  # pictures in a grid
+#: what was measured, where z is on its way, and what iteration 0 has done for good
+SETTLED = (
+    *(field.name for field in fields(Problem)),
+    "sigma_y", "images", "steps", "baselines", "dps_steps", "dps_scale", "tv_weight",
+)  # fmt: skip
 
 
 @dataclass(kw_only=True)
@@ -95,13 +102,14 @@ class Dds(Procedure):
 
     def start(self, run: Run) -> None:
         self.run = run
-        data: ImageDataset = run.data()
+        self.data: ImageDataset = run.data()
+        data = self.data
         model = run.model(DiffusionModel)  # type: ignore[type-abstract]  # a protocol
         self.pixels, numbers = pixels(model, data), self._numbers(data)
         drawn = self._problem().build(data.shape, run.generator("operator", 0))
         model.prepare(run.progress)  # what can be refused has been
         self.prior = self.pixels.prior(self.steps)
-        self.operator, self.dev = moved(drawn, run.device), data.dev
+        self.operator = moved(drawn, run.device)
         images, classes = data.test.batch(numbers)
         self.truth, self.classes = images.to(run.device), classes.to(run.device)
         self.known = restoration.measure(
@@ -127,9 +135,9 @@ class Dds(Procedure):
         rivals = Rivals(self.known, self.truth, self.pixels, self.run.progress)
         self._take("pinv", rivals.pinv())
         if "tv" in self.baselines:
-            noise = draw("dev", 0)
+            noise, run = draw("dev", 0), self.run
             self.weight = self.tv_weight or best_weight(
-                self.operator, self.dev, self.sigma_y, noise, self.run.device
+                self.operator, self.data.dev, self.sigma_y, noise, run.device, run.progress
             )
             self.run.label(tv_weight=f"{self.weight:g}")
             self._take("tv", rivals.tv(self.weight))
@@ -163,16 +171,19 @@ class Dds(Procedure):
 
     def state(self) -> dict[str, Any]:
         names = ("z", "weight", "arms", "rows", "kept", "curves")
-        return {name: getattr(self, name) for name in names}
+        made_with = {"settled": settled(self, SETTLED), "data": self.data.fingerprint}
+        return {name: getattr(self, name) for name in names} | made_with
 
     def restore(self, state: dict[str, Any]) -> None:
-        if (found := len(state["z"])) != self.images:
+        refuse_changes(self, state.pop("settled"))
+        if state.pop("data") != self.data.fingerprint:
             raise ConfigError(
-                f"task.images={self.images}: the state is of {found} pictures",
-                hint=f"task.images={found}",
+                f"data={self.data.name}: the state is of other pictures",
+                hint="leave data= as it was, or begin a new run",
             )
         for name, value in state.items():
             setattr(self, name, value)
+        self.z = self.z.to(self.run.device)
 
     def result(self) -> Mapping[str, Any]:
         run, shown = self.run, list(self.kept.values())

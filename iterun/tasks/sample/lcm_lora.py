@@ -29,6 +29,7 @@ from iterun.models.distillation import Distillation, Distiller, Loss, Variant
 from iterun.models.lcm_rounds import DistillationRounds
 from iterun.models.lcm_sampling import AdaptedSampling
 from iterun.models.sample_quality import Quality
+from iterun.models.settled import refuse_changes, settled
 from iterun.models.slab_iteration import SourceIteration
 from iterun.ops.transport import Slab
 from iterun.types import DiffusionModel, SampleJudge, SelfTaught, WordConditioned
@@ -50,6 +51,15 @@ LEAST_TOL = 1e-12  # accelerated sweeps never stand still to the last digit of d
 ABOVE_0 = ("lora_alpha", "lr", "huber_c", "thickness", "tol")
 DIGITS, PICTURES = 1000, 4  # samples drawn where task.images is null
 BATCH_DIGITS, BATCH_PICTURES = 128, 16  # where task.batch is null
+#: by phase: what the samples, levels or flux of a state were made with
+SETTLED = {
+    "distill": (
+        "lora_alpha", "steps_per_round", "eval_steps", "images", "labels", "prompt",
+        "guidance_scale", "pool",
+    ),
+    "sample": ("steps", "solver_steps", "images"),
+    "transport": ("c", "thickness", "cells", "order"),
+}  # fmt: skip
 PROMPT = "a photograph of an astronaut riding a horse"
 
 
@@ -62,7 +72,7 @@ class LcmLora(Procedure):
     model_kind: ClassVar = "diffusion"
 
     problem: Literal["diffusion", "transport"]  #: transport needs no model
-    mode: Literal["distill", "sample"] | None  #: null: distill digits, sample with all others
+    mode: Literal["distill", "sample"] | None  #: null: sample with task.lora or words, else distill
     variant: Variant  #: lora trains adapters, full all weights
     rounds: int  #: of distillation
     steps_per_round: int  #: optimizer steps
@@ -84,7 +94,7 @@ class LcmLora(Procedure):
     steps: int  #: sampling steps: of mode sample, and of the grids
     guidance_scale: float  #: in sampling, as pipelines count: 1 is the condition alone
     images: int | None  #: samples drawn; null: 1000 digits, or 4 pictures
-    save_every: int  #: iterations from one grid to the next; the last always has one
+    save_every: int  #: iterations from one grid to the next; the last round or step has one
     gif: bool  #: make an animation of the grids
     c: float  #: transport: scattering ratio, in (0, 1)
     thickness: float  #: transport: of the slab, mean free paths
@@ -133,19 +143,25 @@ class LcmLora(Procedure):
         return found
 
     def step(self, i: int) -> Mapping[str, float]:
-        self.run.label(phase=self.problem if self.problem == "transport" else str(self.mode))
+        self.run.label(phase=self._phase)
         found: Mapping[str, float] = self.work.step(i)
         return found
 
     def state(self) -> dict[str, Any]:
-        return {"work": self.work.state()}
+        names = ("problem", "mode", *SETTLED[self._phase])
+        return {"settled": settled(self, names), "work": self.work.state()}
 
     def restore(self, state: dict[str, Any]) -> None:
+        refuse_changes(self, state["settled"])
         self.work.restore(state["work"])
 
     def result(self) -> Mapping[str, Any]:
         found: Mapping[str, Any] = self.work.result()
         return found
+
+    @property
+    def _phase(self) -> str:
+        return self.problem if self.problem == "transport" else str(self.mode)
 
     # Faults that the parameters show.
 
@@ -213,6 +229,7 @@ class LcmLora(Procedure):
         if words:
             self.run.resolve(prompt=PROMPT if self.prompt is None else self.prompt)
         if self.mode == "sample":
+            self.run.refuse("schedule", "task.mode=sample trains nothing")
             self.lora = ready_adapter.chosen(self.model, self.lora)
             self.run.resolve(lora=self.lora)
         else:
@@ -262,7 +279,6 @@ class LcmLora(Procedure):
         )
 
     def _sampling(self) -> AdaptedSampling:
-        self.run.refuse("schedule", "task.mode=sample trains nothing")
         assert self.lora is not None
         ready_adapter.put_on(self.model, self.lora)
         return AdaptedSampling(

@@ -1,5 +1,7 @@
-"""Modules beside the tests can be imported: tests are not a package."""
+"""Modules beside the tests, and those of the models' tests, can be imported: no package there."""
 
 import sys
+from pathlib import Path
 
-sys.path.insert(0, __file__.rpartition("/")[0])
+HERE = Path(__file__).parent
+sys.path[:0] = [str(HERE), str(HERE.parents[1] / "models")]

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from task_runs import done
 
 from iterun.launch.fork import prepare
 from iterun.store.reader import RunView
 
-sys.path.insert(0, str(Path(__file__).parents[2] / "models"))  # for tiny_pipeline
+if TYPE_CHECKING:
+    from pathlib import Path
 
 USUAL = ["task=sample/lcm_lora", "backend=cpu", "backend.threads=1", "task.gif=false"]
 DIGITS = ["model.train_steps=20", "model.classifier_steps=20"]

@@ -198,12 +198,33 @@ def test_a_fork_in_mid_sampling_ends_as_its_parent_and_may_part_from_it(whole, t
     assert ends[1][3:] != story(view)[3:]
 
 
-def test_a_fork_of_another_number_of_pictures_is_refused(whole, tmp_path):
-    ready = prepare(
-        whole("digits").directory, ["task.images=2"], outputs=tmp_path, iteration=2, argv=[]
-    )
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ("task.images=2", "task.images=3"),
+        ("task.steps=8", "task.steps=4"),
+        ("task.problem=inpaint", "task.problem=cs"),
+        ("task.measurements=30", "task.measurements=24"),
+        ("task.sigma_y=0.5", "task.sigma_y=0.02"),
+        ("task.dps_scale=3.0", "task.dps_scale=0.8"),
+        ("task.baselines=[tv]", "task.baselines=[tv,dps]"),
+    ],
+)
+def test_a_fork_of_other_measurements_or_steps_is_refused(whole, tmp_path, change, said):
+    parent = whole("digits").directory
+    ready = prepare(parent, [change], outputs=tmp_path, iteration=2, argv=[])
 
-    with pytest.raises(ConfigError, match=r"task\.images=2: the state is of 3 pictures"):
+    with pytest.raises(ConfigError) as refused:
+        ready.begin(lambda mode: lambda event: None)
+
+    assert refused.value.message == f"{change}: the state is of {said}"
+
+
+def test_a_fork_of_other_pictures_is_refused(whole, tmp_path):
+    parent = whole("mri").directory
+    ready = prepare(parent, ["data=shepp-logan", "data.size=16"], outputs=tmp_path, iteration=2)
+
+    with pytest.raises(ConfigError, match="data=shepp-logan: the state is of other pictures"):
         ready.begin(lambda mode: lambda event: None)
 
 
@@ -263,7 +284,13 @@ def test_without_baselines_there_is_only_the_pseudo_inverse(line, tmp_path):
 def test_the_weight_of_total_variation_is_the_best_on_dev_pictures():
     data, operator = ellipses(size=16), operators.rays(4, 16)
 
-    chosen = best_weight(operator, data.dev, 0.02, seeded(), torch.device("cpu"))
+    shown = []
+
+    def show(items, label):
+        shown.append((label, len(items)))
+        return items
+
+    chosen = best_weight(operator, data.dev, 0.02, seeded(), torch.device("cpu"), show)
 
     truth = data.dev.batch(torch.arange(32))[0]
     known = restoration.measure(operator, truth, 0.02, seeded())
@@ -271,6 +298,8 @@ def test_the_weight_of_total_variation_is_the_best_on_dev_pictures():
     found = {w: float(psnr(rivals.tv(w).x, truth).mean()) for w in (1e-4, chosen, 1e-1)}
     assert max(found, key=found.get) == chosen
     assert 1e-4 < chosen < 1e-1
+    assert shown[0] == ("least squares", 200)
+    assert shown[1:] == [(f"total variation, weight {w:g}", 300) for w in TV_WEIGHTS]
 
 
 def test_a_run_chooses_the_weight_where_none_is_given(line, tmp_path):

@@ -191,10 +191,61 @@ def test_a_fork_may_part_from_its_parent(whole, tmp_path):
     assert branch[2:] != story(view)[2:]
 
 
-@pytest.mark.parametrize("change", ["task.steps=8", "task.images=30"])
-def test_a_fork_that_its_state_does_not_fit_is_refused(whole, tmp_path, change):
-    with pytest.raises(ConfigError, match=f"{change}: the state is"):
-        forked(whole("sample"), 2, tmp_path, change)
+@pytest.mark.parametrize(
+    ("mode", "change", "was"),
+    [
+        ("sample", "task.steps=8", "4"),
+        ("sample", "task.solver_steps=1000", "50"),
+        ("sample", "task.images=30", "40"),
+        ("sample", "task.problem=transport", "diffusion"),
+        ("lora", "task.eval_steps=[1,4]", "[1,2]"),
+        ("lora", "task.images=5", "40"),
+        ("lora", "task.labels=[3]", "null"),
+        ("lora", "task.guidance_scale=2.0", "1.0"),
+        ("lora", "task.steps_per_round=1", "2"),
+        ("lora", "task.lora_alpha=64.0", "32.0"),
+        ("transport", "task.cells=30", "20"),
+        ("transport", "task.thickness=5.0", "20.0"),
+        ("transport", "task.c=0.5", "0.99"),
+    ],
+)
+def test_a_fork_that_its_state_does_not_fit_is_refused(whole, tmp_path, mode, change, was):
+    with pytest.raises(ConfigError) as refused:
+        forked(whole(mode), 2, tmp_path, change)
+
+    assert refused.value.message == f"{change}: the state is of {change.partition('=')[0]}={was}"
+
+
+def test_a_student_does_not_change_its_teacher_in_a_fork(whole, tmp_path):
+    with pytest.raises(ConfigError, match="model=digits-bold: the state is of a student of digits"):
+        forked(whole("lora"), 2, tmp_path, "model=digits-bold", "model.tune_steps=1")
+
+
+@pytest.mark.parametrize(
+    ("mode", "change"), [("lora", "task.lr=0.01"), ("transport", "task.accelerate=false")]
+)
+def test_what_a_fork_may_change_takes_effect(whole, tmp_path, mode, change):
+    view = whole(mode)
+
+    branch = story(forked(view, 2, tmp_path, change))
+
+    shared = [line for line in story(view) if line[0] <= 2]
+    assert branch[: len(shared)] == shared
+    assert branch[len(shared)] != story(view)[len(shared)]
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ("task.lr=1e30", "iteration 1: the loss is "),
+        ("task.guidance_scale=1e38", "iteration 0: the teacher's samples are not numbers"),
+    ],
+)
+def test_what_is_no_number_any_more_ends_as_diverged(tmp_path, change, said):
+    view = run(tmp_path / "run", *DIGITS, *SMALL, change)
+
+    assert view.state == "diverged"
+    assert said in json.loads((view.directory / "status.json").read_text())["error"]
 
 
 def test_transport_needs_no_model_and_stops_when_it_stands_still(tmp_path, monkeypatch):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+from hub_server import Repository, serving
 from lcm_runs import DIGITS, USUAL
 from safetensors.torch import save_file
 
@@ -110,6 +111,42 @@ def test_a_model_without_conditions_is_not_guided(tmp_path, setting, without):
 
     assert f"{setting}: model=pictures-diffusion takes no condition" in error.message
     assert error.hint == f"{setting.partition('=')[0]}={without}"
+
+
+@pytest.mark.parametrize("name", ["./adapter.safetensors", "adapter.safetensors", "some/folder"])
+def test_a_file_is_an_adapter_only_where_it_is_marked(tmp_path, monkeypatch, name):
+    monkeypatch.setenv("ITERUN_CACHE", str(tmp_path / "cache"))
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "some/folder").mkdir(parents=True)
+    save_file({"weight": torch.zeros(2)}, tmp_path / "adapter.safetensors")
+
+    error = refusal(tmp_path / "run", *DIGITS, f"task.lora={name}")
+
+    assert f"task.lora={name} is on this disk" in error.message
+    assert error.hint == f"task.lora=file:{name}"
+    assert not (tmp_path / "cache/models").exists()
+
+
+def test_an_adapter_of_the_hub_is_read_before_the_model_is_trained(tmp_path, monkeypatch):
+    monkeypatch.setenv("ITERUN_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("HF_HOME", str(tmp_path / "hf"))
+    published = Repository({"pytorch_lora_weights.safetensors": b"torn"})
+    with serving({"tiny/lora": published}) as server:
+        monkeypatch.setenv("HF_ENDPOINT", server.url)
+
+        error = refusal(tmp_path / "run", *DIGITS, "task.lora=tiny/lora")
+
+    assert "task.lora=tiny/lora cannot be read" in error.message
+    assert not (tmp_path / "cache/models").exists()
+
+
+def test_a_schedule_to_sample_with_is_refused_before_the_model_is_trained(tmp_path, monkeypatch):
+    monkeypatch.setenv("ITERUN_CACHE", str(tmp_path / "cache"))
+
+    error = refusal(tmp_path / "run", *DIGITS, "task.mode=sample", "schedule=cosine")
+
+    assert error.message == "schedule= sets nothing here: task.mode=sample trains nothing"
+    assert not (tmp_path / "cache/models").exists()
 
 
 def test_a_file_that_is_no_adapter_is_refused(tmp_path, monkeypatch):
