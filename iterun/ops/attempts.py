@@ -43,4 +43,4 @@ def wilson(k: int, n: int) -> tuple[float, float]:
     share, z2 = k / n, _Z * _Z / n
     center = (share + z2 / 2) / (1 + z2)
     half = _Z * sqrt(share * (1 - share) / n + z2 / (4 * n)) / (1 + z2)
-    return max(0.0, center - half), min(1.0, center + half)
+    return (center - half if k else 0.0), (center + half if k < n else 1.0)

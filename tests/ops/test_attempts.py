@@ -48,3 +48,4 @@ def test_wilson_is_scipys(k, n):
     known = binomtest(k, n).proportion_ci(method="wilson")
 
     assert wilson(k, n) == pytest.approx((known.low, known.high), abs=1e-12)
+    assert (wilson(0, n)[0], wilson(n, n)[1]) == (0, 1)

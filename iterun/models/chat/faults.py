@@ -3,12 +3,13 @@
 429, 5xx, 408, 409, 425; no connection, none within the time, cut short;
 a body that is no JSON, a web page, no choices, no text      TransientError: try again
 401, 402, 403, 404                                           ConfigError: nothing will work
-400 and the like, a spent quota                              RejectedError: this one won't
+400 and the like, a spent quota, a 500 about the request     RejectedError: this one won't
 """
 
 from __future__ import annotations
 
 import json
+import re
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
 RETRIED = frozenset({408, 409, 425, 429})
 _SAID = 300  # characters of what a server says that are repeated
+#: llama.cpp's server for Python answers 500 to a request that FastAPI finds wrong
+_ABOUT_REQUEST = re.compile(r"validation error.*\('body'")
 _HINTS = {
     401: "export the right key as {variable}, or name another variable: model.api_key_env=NAME",
     402: "see to the account that {variable} belongs to",
@@ -97,7 +100,8 @@ def _of_status(error: APIStatusError, place: Endpoint, now: Callable[[], float])
     status, said = error.status_code, place.scrub(_said(error.body))
     reason = f"{place.place} answered {status}" + (f": {said}" if said else "")
     spent = error.code == "insufficient_quota"  # comes as a 429, but no wait helps
-    if (status in RETRIED or status >= 500) and not spent:
+    helps = status in RETRIED or (status >= 500 and not _ABOUT_REQUEST.search(said))
+    if helps and not spent:
         return TransientError(reason, retry_after(error.response.headers.get("retry-after"), now))
     if status in _HINTS:
         variable = place.key_env or "a variable"

@@ -103,6 +103,21 @@ def test_what_is_no_reply_is_asked_for_again(server: Server, fault: Fault) -> No
     assert (reply.text, reply.retries, server.calls) == ("hello [None.0]", 1, 2)
 
 
+def test_a_server_error_about_the_request_is_not_tried_again_but_answered_to(
+    server: Server,
+) -> None:
+    """What llama.cpp's server for Python says to a schema, and to what it never takes."""
+    said = """1 validation error: {'loc': ('body', 'response_format'), 'msg': "Input should"}"""
+    server.faults = [Status(500, message=said)]
+
+    [plain] = chat_on(server).generate([ask("go", choices=(("0:",), (" red", " blue")))])
+    server.always = Status(500, message="1 validation error: {'loc': ('body', 'messages')}")
+    [reply] = chat_on(server, max_error_rate=1).generate([ask("go")])
+
+    assert (plain.retries, plain.constrained) == (0, False)
+    assert (reply.retries, reply.finish, server.calls) == (0, ("error",), 3)
+
+
 @pytest.mark.parametrize("fault", [WEB_PAGE, NULL_CONTENT, Reset()], ids=["page", "null", "reset"])
 def test_what_never_becomes_a_reply_is_an_error_reply(server: Server, fault: Fault) -> None:
     server.always = fault
