@@ -15,7 +15,8 @@ all splits are of one kind. `answer` is the true one always.
 No prompt is twice in a split, and splits are disjoint by prompt: they are drawn, each with a seed
 of its own, in the order test, train, dev, pool, without the prompts of earlier ones. There are few
 short problems, and test and train take them: dev is harder than test, and figures of the two are
-not to be compared.
+not to be compared. Fewer problems than usual are the first ones of a split; more of them are drawn
+behind it, outside of all four: whatever the sizes, no split has what the shipped base learnt from.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from __future__ import annotations
 import random
 import re
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from typing import TYPE_CHECKING
 
 from iterun.data.cache import digest
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 #: of each split, in the order in which they are drawn
 SEEDS = {"test": 1, "train": 0, "dev": 2, "pool": 7}
+USUAL = {"test": 400, "train": 6000, "dev": 400, "pool": 8000}
+MORE = 100  #: added to the seed of what a split has beyond its usual size
 OPERATIONS = "+-*"
 LARGEST = 99
 END = "$"  #: of every completion
@@ -80,26 +83,44 @@ class TinyMath:
         return self._drawn("pool")
 
     def _drawn(self, split: str) -> tuple[Problem, ...]:
-        earlier = list(SEEDS)[: list(SEEDS).index(split)]
-        taken = {it.prompt for before in earlier for it in getattr(self, before)}
+        n, usual = getattr(self, f"n_{split}"), _usual(split, self.misconception)
+        if n <= len(usual):
+            return usual[:n]
+        earlier = [getattr(self, before) for before in _before(split)]
+        whole = [_usual(any_split, self.misconception) for any_split in SEEDS]
+        taken = {it.prompt for part in (*earlier, *whole) for it in part}
         share = self.misconception if split == "train" else 0.0
-        return drawn(getattr(self, f"n_{split}"), SEEDS[split], share, taken)
+        return usual + drawn(n - len(usual), SEEDS[split] + MORE, share, taken)
+
+
+@cache
+def _usual(split: str, misconception: float) -> tuple[Problem, ...]:
+    """The split at its usual size."""
+    taken = {it.prompt for before in _before(split) for it in _usual(before, misconception)}
+    share = misconception if split == "train" else 0.0
+    return drawn(USUAL[split], SEEDS[split], share, taken)
+
+
+def _before(split: str) -> list[str]:
+    """The splits that are drawn before this one."""
+    order = list(SEEDS)
+    return order[: order.index(split)]
 
 
 def tiny_math(
     *,
     name: str = "tiny-math",
-    n_train: int = 6000,
-    n_dev: int = 400,
-    n_test: int = 400,
-    n_pool: int = 8000,
+    n_train: int = USUAL["train"],
+    n_dev: int = USUAL["dev"],
+    n_test: int = USUAL["test"],
+    n_pool: int = USUAL["pool"],
     misconception: float = 0.6,
 ) -> TinyMath:
     """The problems; nothing is drawn before a split is asked for.
 
     Args:
         name: as typed.
-        n_train: problems that the base model is trained on; a change leaves the shipped weights be.
+        n_train: problems that the replay imitates; the base was trained on the usual 6000.
         n_dev: problems by which settings are chosen.
         n_test: problems on which effects are claimed.
         n_pool: fresh problems for loops.

@@ -18,6 +18,7 @@ import torch
 
 from iterun.models.curated import Generation
 from iterun.models.flow_digits import FlowDigits, fit_flow
+from iterun.models.gradient_norms import GradientNorms
 from iterun.ops.curation import choose, entropy, kl, moments
 from iterun.ops.diffusion import frechet, gaussian
 from iterun.ops.flow_matching import sample_flow
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from iterun.models.curated import Arm, Host
+    from iterun.ops.lr_schedule import Schedule
 
 CHUNK = 1000  # samples drawn at once
 SHOWN = 100  # of a generation
@@ -47,6 +49,7 @@ class CuratedPictures:
     train_steps: int  #: optimizer steps a round
     batch: int  #: pictures an optimizer step
     lr: float  #: peak rate of a round
+    schedule: Schedule | None  #: multipliers of lr by a round's steps; None: the flow's own
     sample_steps: int  #: midpoint steps of the sampler
 
     def __post_init__(self) -> None:
@@ -71,6 +74,7 @@ class CuratedPictures:
             is_real, real, own = (part.to(kept.device) for part in (is_real, real, own))
             return torch.where(is_real[:, None], self._real[real], kept[own])
 
+        norms = None if arm.suffix else GradientNorms(l1=True)  # of the run's own arm
         loss = fit_flow(
             self._module,
             batch,
@@ -78,9 +82,12 @@ class CuratedPictures:
             n_steps=self.train_steps,
             lr=self.lr,
             draw=self.run.generator("training", i),
+            multiplier=self.schedule,
+            norms=norms,
         )
         self.run.cost(**{f"seconds_train{arm.suffix}": time.perf_counter() - began})
-        return self._generation(arm, i, {"loss": loss})
+        told = norms.tell(self.run) if norms else {}
+        return self._generation(arm, i, {"loss": loss} | told)
 
     def pictures(self, shown: Mapping[str, Sequence[Any]]) -> Mapping[str, Any]:
         rows = {"real": self._real[:ROW]}

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -32,17 +33,19 @@ from iterun.models.trained_once import (
     recipe_key,
 )
 from iterun.ops.flow_matching import flow_loss
+from iterun.ops.lr_schedule import rising
 from iterun.ops.rng import Generators
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
+    from iterun.models.gradient_norms import GradientNorms
     from iterun.types import Placement, Shown
 
 WIDTH = 256
 N_INNER = 2
 BASE = {"batch": 128, "lr": 2e-3}
-WARMUP = 100  # steps, or a tenth of them all
+WARMUP = 100  # steps at most; a tenth of them all where that is less
 SVM = {"C": 10.0}
 
 
@@ -183,6 +186,8 @@ def fit_flow(
     n_steps: int,
     lr: float,
     draw: torch.Generator,
+    multiplier: Callable[[int], float] | None = None,
+    norms: GradientNorms | None = None,
 ) -> float:
     """Train all weights by flow matching; the mean loss over the last tenth of the steps.
 
@@ -190,30 +195,42 @@ def fit_flow(
         model: a velocity, on its device.
         batch: draws data, (n, ...), on that device.
         steps: 0 ... n_steps - 1, with a bar or without.
-        n_steps: how many; the rate rises over a tenth of them, and falls as a cosine to 0.
+        n_steps: how many.
         lr: peak rate of Adam.
         draw: of batches, noise and times; on the CPU.
+        multiplier: of the rate, by step; None: `course`.
+        norms: takes the gradients' norms, if they are wanted.
 
     Raises:
         DivergedError: the loss is not finite.
     """
     optimizer = torch.optim.Adam(model.parameters(), lr=lr)
-    warmup, losses = min(WARMUP, -(-n_steps // 10)), []
+    multiplier, losses = multiplier or partial(course, n_steps=n_steps), []
     for i in steps:
-        rate = min(1.0, (i + 1) / warmup) * 0.5 * (1 + math.cos(math.pi * i / n_steps))
-        optimizer.param_groups[0]["lr"] = lr * rate
+        optimizer.param_groups[0]["lr"] = lr * multiplier(i)
         x = batch(draw)
         noise = torch.randn(x.shape, generator=draw).to(x.device)
         t = torch.rand(len(x), generator=draw).to(x.device)
         loss = flow_loss(model, x, noise, t)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]  # torch's
+        if norms is not None:
+            norms.see(i, (weight.grad for weight in model.parameters()))
         optimizer.step()
         losses.append(loss.detach())
     last = float(torch.stack(losses[-max(1, n_steps // 10) :]).mean())
     if not math.isfinite(last):
         raise DivergedError("the flow's loss is not a number any more", hint="a smaller task.lr")
     return last
+
+
+def course(step: int, *, n_steps: int) -> float:
+    """The usual multiplier of the rate: a cosine that falls to 0, the first of its steps rising.
+
+    Those are a tenth of them all, and 100 at most.
+    """
+    warmup = min(WARMUP, -(-n_steps // 10))
+    return rising(step, warmup=warmup) * 0.5 * (1 + math.cos(math.pi * step / n_steps))
 
 
 def _judges_recipe(steps: int, seed: int) -> digits_diffusion.Recipe:

@@ -1,4 +1,4 @@
-"""A policy's answers to prompts, several to each, and what a judge says of them."""
+"""A policy's answers to prompts, several to each, what a judge says of them, and who is paired."""
 
 from __future__ import annotations
 
@@ -6,20 +6,17 @@ from dataclasses import dataclass
 from statistics import mean, pstdev
 from typing import TYPE_CHECKING, Any, Protocol
 
-from iterun.errors import ConfigError
-from iterun.models.policy_sampling import Ask
 from iterun.ops.preference import select_pair
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Sequence
 
     import numpy as np
-    from torch import Tensor
 
-    from iterun.models.policy_sampling import Drawn, Engine
-    from iterun.models.rlhf_policy import Policy, Reading
+    from iterun.models.policy_sampling import Drawn
 
-PREVIOUS = "previous"
+
+RIGHT = "right"
 
 
 class Problem(Protocol):
@@ -49,112 +46,30 @@ class Answer:
 class Judge(Protocol):
     """Gives answers their rewards; what is higher is better."""
 
+    name: str  #: in messages
     floor: float  #: an answer whose reward is no higher is never imitated
 
     def rewards(self, answers: Sequence[Answer]) -> list[float]: ...
 
 
-class Checker(Protocol):
-    """Knows the right answers."""
+class Exact:
+    """Knows the right answers: a judge, and a checker beside any other.
+
+    Args:
+        verdict: of a problem and a text; its `kind` is right, wrong, malformed or truncated.
+    """
+
+    name, floor = "the exact judge", 0.0
+
+    def __init__(self, verdict: Callable[[Any, str], Any]) -> None:
+        self._verdict = verdict
 
     def kind(self, answer: Answer) -> str:
-        """right, wrong, malformed or truncated."""
+        found: str = self._verdict(answer.problem, answer.text).kind
+        return found
 
-
-class Seeds(Protocol):
-    """What drawing needs of a run."""
-
-    def seed_of(self, name: str, *key: object) -> int: ...
-
-
-@dataclass(frozen=True, kw_only=True)
-class Exploration:
-    """Where some of the answers to each prompt come from."""
-
-    source: (
-        str | float | None
-    )  #: "previous": the policy of a round ago; a temperature; None: nowhere
-    share: float  #: of the answers, rounded to whole ones
-
-
-@dataclass(kw_only=True)
-class Writer:
-    """Writes answers of what the policy wears."""
-
-    policy: Policy
-    reading: Reading
-    engine: Engine
-    run: Seeds
-    max_tokens: int  #: of an answer
-    longest: int  #: tokens that a prompt may have
-
-    def write(
-        self, problems: Sequence[Problem], *, n: int, temperature: float, key: tuple[object, ...]
-    ) -> list[list[Answer]]:
-        """Answers to each problem.
-
-        Args:
-            problems: whose prompts are given.
-            n: answers to each.
-            temperature: 0: the likeliest token each time.
-            key: of the seeds; equal keys draw equal numbers.
-        """
-        prompts = self.checked(problems)
-        asks = [
-            Ask(
-                prompt=prompt, seed=self.run.seed_of("answers", *key, k, j), temperature=temperature
-            )
-            for k, prompt in enumerate(prompts)
-            for j in range(n)
-        ]
-        drawn = self.engine.draw(asks)
-        answers = [
-            Answer(problem=problems[k // n], prompt=ask.prompt, drawn=answer, text=text)
-            for k, (ask, answer, text) in enumerate(
-                zip(asks, drawn, self.reading.texts(drawn), strict=True)
-            )
-        ]
-        return [answers[k : k + n] for k in range(0, len(answers), n)]
-
-    def checked(self, problems: Sequence[Problem]) -> list[tuple[int, ...]]:
-        """The tokens of each prompt.
-
-        Raises:
-            ConfigError: one leaves no room for an answer.
-        """
-        prompts = self.reading.tokens([it.prompt for it in problems])
-        if (longest := max(map(len, prompts))) > self.longest:
-            raise ConfigError(
-                f"task.max_tokens={self.max_tokens}: a prompt of {longest} tokens and the answer "
-                f"are longer than the model's context of {self.longest + self.max_tokens}",
-                hint=f"at most task.max_tokens={self.longest + self.max_tokens - longest}",
-            )
-        return prompts
-
-    def explore(
-        self,
-        problems: Sequence[Problem],
-        *,
-        n: int,
-        temperature: float,
-        exploration: Exploration,
-        previous: Mapping[str, Tensor],
-        key: tuple[object, ...],
-    ) -> list[list[Answer]]:
-        """As `write`, the last of each prompt's answers from elsewhere."""
-        source = exploration.source
-        others = 0 if source is None else round(exploration.share * n)
-        found = self.write(problems, n=n - others, temperature=temperature, key=(*key, "own"))
-        if not others:
-            return found
-        key = (*key, "explored")
-        if source == PREVIOUS:
-            with self.policy.wearing(previous):
-                more = self.write(problems, n=others, temperature=temperature, key=key)
-        else:
-            assert source is not None
-            more = self.write(problems, n=others, temperature=float(source), key=key)
-        return [own + explored for own, explored in zip(found, more, strict=True)]
+    def rewards(self, answers: Sequence[Answer]) -> list[float]:
+        return [float(self.kind(it) == RIGHT) for it in answers]
 
 
 def is_tied(group: Sequence[Answer]) -> bool:

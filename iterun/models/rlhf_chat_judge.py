@@ -43,6 +43,7 @@ class ChatJudge:
         self._desk, self._run = desk, run
         self._spent: Counter[str] = Counter()
         self._asked = False
+        self.name = f"model@judge={desk.model.name}"
 
     def rewards(self, answers: Sequence[Answer]) -> list[float]:
         """Of each answer, in order; equal answers to one prompt are asked about once.

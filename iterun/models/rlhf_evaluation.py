@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from contextlib import nullcontext
 from dataclasses import dataclass, field
-from functools import partial
-from typing import TYPE_CHECKING
+from functools import cached_property, partial
+from typing import TYPE_CHECKING, Any
 
 import torch
 
+from iterun.data.cache import digest
 from iterun.errors import ConfigError
 from iterun.models.policy_losses import Examples, answer_logits, examples
 
@@ -18,9 +19,8 @@ if TYPE_CHECKING:
 
     from torch import Tensor, nn
 
-    from iterun.models.rlhf_answers import Answer, Checker, Judge, Problem, Writer
-
-RIGHT = "right"
+    from iterun.models.rlhf_answers import Answer, Exact, Judge, Problem
+    from iterun.models.rlhf_writing import Writer
 
 
 @dataclass(kw_only=True)
@@ -47,7 +47,7 @@ class Evaluation:
     writer: Writer
     problems: Sequence[Problem]
     judge: Judge
-    checker: Checker | None
+    checker: Exact | None
     rows: int  #: answers a forward pass
     base: list[float] = field(default_factory=list)  #: what the base's greedy answers earned
 
@@ -86,38 +86,55 @@ class Evaluation:
             "accuracy_sampled": self._share(measured.sampled),
         }
 
-    def earned(self, answers: Sequence[Answer]) -> list[float]:
-        """What decides a comparison of two answers to one prompt."""
-        if self.checker is None:
-            return self.judge.rewards(answers)
-        return [float(self.checker.kind(it) == RIGHT) for it in answers]
+    @property
+    def decider(self) -> Judge:
+        """Of a comparison of two answers to one prompt."""
+        return self.checker or self.judge
 
     def win_rate(self, measured: Measured) -> float:
         """Of greedy answers against the base's, which are the first it is asked about.
 
         A tie is half a win.
         """
-        earned = self.earned(measured.greedy)
+        earned = self.decider.rewards(measured.greedy)
         self.base = self.base or earned
         pairs = zip(earned, self.base, strict=True)
         return sum(0.5 if own == base else float(own > base) for own, base in pairs) / len(earned)
 
-    def restore(self, base: list[float]) -> None:
+    def state(self) -> dict[str, Any]:
+        return {"base": self.base, "problems": self._problems, "decider": self.decider.name}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
         """Take what the base earned from a checkpoint.
 
         Raises:
-            ConfigError: a fork evaluates on other problems.
+            ConfigError: a fork evaluates on other problems, or has their answers judged by another.
         """
-        if len(base) not in (0, len(self.problems)):
+        if len(state["base"]) not in (0, len(self.problems)):
             raise ConfigError(
-                f"task.eval_prompts={len(self.problems)}: the state is of {len(base)} problems",
-                hint=f"task.eval_prompts={len(base)}",
+                f"task.eval_prompts={len(self.problems)}: the state is of {len(state['base'])} "
+                "problems",
+                hint=f"task.eval_prompts={len(state['base'])}",
             )
-        self.base = base
+        if state["problems"] != self._problems:
+            raise ConfigError(
+                "data=: the state was evaluated on other problems",
+                hint="leave data= and data@eval_data= as they were, or begin a new run",
+            )
+        if state["decider"] != self.decider.name:
+            raise ConfigError(
+                f"{self.decider.name} tells who wins: in the state {state['decider']} did",
+                hint="leave task.judge and task.reward_model as they were, or begin a new run",
+            )
+        self.base = state["base"]
+
+    @cached_property
+    def _problems(self) -> str:
+        return digest(*(it.prompt for it in self.problems))
 
     def _share(self, answers: Sequence[Answer]) -> float:
         assert self.checker is not None
-        return sum(self.checker.kind(it) == RIGHT for it in answers) / len(answers)
+        return sum(self.checker.rewards(answers)) / len(answers)
 
 
 @torch.no_grad()

@@ -23,6 +23,12 @@ Algorithm = Literal["dpo", "grpo", "expert"]
 Pairing = Literal["random", "max_min", "max_max", "max_min_p"]
 LR = {"dpo": 3e-5, "grpo": 5e-5, "expert": 3e-4}  # where task.lr is null
 TITLES = {"dpo": "online DPO", "grpo": "GRPO", "expert": "expert iteration"}
+#: why a round trains nothing
+NOTHING = {
+    "dpo": "no prompt gave a pair",
+    "grpo": "all answers to each prompt tie",
+    "expert": "no answer earned anything",
+}
 
 
 @dataclass(frozen=True, kw_only=True)

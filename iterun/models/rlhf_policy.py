@@ -51,6 +51,7 @@ class Policy:
         lora_targets: Sequence[str],
         generator: torch.Generator,
     ) -> None:
+        self.name = model.name
         self.module: nn.Module = model.module
         self.tokenizer = model.tokenizer
         self.lora_rank, self._targets = lora_rank, list(lora_targets)
@@ -86,12 +87,21 @@ class Policy:
             with adapters.off(self.module):
                 yield
 
-    def check(self, values: Mapping[str, Tensor]) -> None:
-        """Refuse values of another module, or of other adapters.
+    def check(self, name: str, values: Mapping[str, Tensor]) -> None:
+        """Refuse values of another model, or of other adapters.
+
+        Args:
+            name: of the model that they are of.
+            values: of what was trained.
 
         Raises:
             ConfigError: a fork changed what is trained.
         """
+        if name != self.name:
+            raise ConfigError(
+                f"model={self.name}: the state is of model={name}",
+                hint="leave model= as it was, or begin a new run",
+            )
         known = {name: tuple(p.shape) for name, p in self.parameters.items()}
         if {name: tuple(value.shape) for name, value in values.items()} != known:
             rank = "null" if self.lora_rank is None else self.lora_rank

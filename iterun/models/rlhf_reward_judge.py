@@ -47,6 +47,7 @@ class RewardJudge:
 
     def __init__(self, reward: RewardModel, *, is_ready: bool, rows: int) -> None:
         self.reward, self.is_ready, self._rows = reward, is_ready, rows
+        self.name = f"task.reward_model={reward.name}"
 
     def rewards(self, answers: Sequence[Answer]) -> list[float]:
         """Of each answer, in order; equal answers to one prompt earn the same, to the last bit."""
@@ -82,8 +83,21 @@ class RewardJudge:
         return {} if self.is_ready else {"reward": self.reward.module.state_dict()}
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        if "reward" in state:
-            self.reward.module.load_state_dict(state["reward"])
+        """Take what was trained from a checkpoint.
+
+        Raises:
+            ConfigError: a fork of a run that trained no reward model asks for a trained one.
+        """
+        if self.is_ready:
+            return
+        if "reward" not in state:
+            raise ConfigError(
+                "task.judge=rm: the state has no reward model, which is trained in a run's "
+                "beginning",
+                hint="name a ready one, task.reward_model=OWNER/NAME or a folder; "
+                "or begin a new run",
+            )
+        self.reward.module.load_state_dict(state["reward"])
 
 
 def exact_pairs(

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
 
-from iterun.errors import DivergedError
-from iterun.models.policy_losses import examples, sequence_logprobs, token_logprobs
+from iterun.errors import ConfigError, DivergedError
+from iterun.models.policy_losses import Imitation, examples, sequence_logprobs, token_logprobs
 from iterun.models.policy_update import batch_of
 from iterun.ops.policy import grpo_advantages
 
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from iterun.models.policy_update import Learner
     from iterun.models.rlhf_answers import Answer
     from iterun.models.rlhf_policy import Policy
+    from iterun.models.rlhf_writing import Writer
 
 SAFE_EVERY = 4  # steps between two points at which a run may be left
 LOOP, REPLAY = "loop", "replay"
@@ -117,16 +118,53 @@ class RoundTraining:
 
     def state(self) -> dict[str, Any]:
         return {
+            "model": self._policy.name,
             "losses": self.losses,
             "seconds": self.seconds,
             "learners": {arm: learner.state() for arm, learner in self.learners.items()},
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
+        """Take all arms from a checkpoint.
+
+        Raises:
+            ConfigError: a fork has other arms, or trains other parameters.
+        """
+        if set(state["learners"]) != set(self.learners):
+            raise ConfigError(
+                f"data=: the state has the arms {', '.join(state['learners'])}, "
+                f"and these data make {', '.join(self.learners)}",
+                hint="leave data= as it was, or begin a new run",
+            )
         self.losses, self.seconds = dict(state["losses"]), dict(state["seconds"])
         for arm, learner in self.learners.items():
-            self._policy.check(state["learners"][arm]["values"])
+            self._policy.check(state["model"], state["learners"][arm]["values"])
             learner.restore(state["learners"][arm])
+
+
+def replay(known: Sequence[Any], writer: Writer, *, rows: int, shots: int) -> Imitation | None:
+    """What the control imitates; None where there are no completions.
+
+    Args:
+        known: problems with completions.
+        writer: reads them as it reads prompts.
+        rows: answers a forward pass.
+        shots: worked examples before each prompt.
+
+    Raises:
+        ConfigError: a prompt and its completion are longer than the policy's context.
+    """
+    if not known:
+        return None
+    prompts = writer.reading.tokens([it.prompt for it in known])
+    data = examples(prompts, writer.reading.completions([it.completion for it in known]))
+    if (length := data.ids.shape[1]) > writer.context:
+        raise ConfigError(
+            f"task.shots={shots}: a prompt of the replay and its completion have {length} tokens, "
+            f"the model's context {writer.context}",
+            hint=f"task.shots={shots // 2}" if shots else "a model that reads more",
+        )
+    return Imitation(data=data, rows=rows)
 
 
 def of_pairs(pairs: Sequence[tuple[Answer, Answer]]) -> Examples:

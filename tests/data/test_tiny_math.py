@@ -31,9 +31,7 @@ def test_it_is_a_data_set_of_the_sizes_said(data):
 
 
 def test_no_prompt_comes_twice(data):
-    prompts = [it.prompt for part in splits(data).values() for it in part]
-
-    assert len(set(prompts)) == len(prompts)
+    assert_all_differ(splits(data))
 
 
 def test_every_value_is_in_the_range_in_the_right_chain_and_the_wrong_one(data):
@@ -87,6 +85,37 @@ def test_another_size_or_share_is_another_data_set(data):
 
     assert len(fingerprints) == 5
     assert tiny_math(name="mine").fingerprint == data.fingerprint
+
+
+@pytest.mark.parametrize("split", ["test", "train", "dev", "pool"])
+def test_a_smaller_split_is_the_beginning_of_the_usual_one_and_changes_no_other(split, data):
+    few = tiny_math(**{f"n_{split}": 50})
+
+    usual = splits(data)
+    assert splits(few) == usual | {split: usual[split][:50]}
+
+
+@pytest.mark.parametrize("split", ["test", "train", "dev", "pool"])
+def test_a_larger_split_goes_on_outside_of_all_usual_ones(split, data):
+    more = tiny_math(**{f"n_{split}": 9000})
+
+    usual = splits(data)
+    n = len(usual[split])
+    found = splits(more)
+    assert found == usual | {split: usual[split] + found[split][n:]}
+    assert_all_differ(found)
+
+
+def test_splits_that_are_all_larger_share_no_prompt():
+    found = splits(tiny_math(n_test=500, n_train=6500, n_dev=500, n_pool=8500))
+
+    assert_all_differ(found)
+    assert any(StepJudge().score(it, it.completion) < 1 for it in found["train"][6000:])
+
+
+def assert_all_differ(found):
+    prompts = [it.prompt for part in found.values() for it in part]
+    assert len(set(prompts)) == len(prompts)
 
 
 def test_prompts_taken_do_not_come_again():

@@ -8,7 +8,8 @@ import torch
 from iterun.data.digits_split import load_digits_split
 from iterun.errors import ConfigError, DivergedError
 from iterun.models import flow_digits
-from iterun.models.flow_digits import FlowDigits, Velocity, fit_flow, load
+from iterun.models.flow_digits import FlowDigits, Velocity, course, fit_flow, load
+from iterun.models.gradient_norms import GradientNorms
 from iterun.types import DiffusionModel
 
 QUICK = {"name": "flow-digits", "train_steps": 12, "classifier_steps": 12, "seed": 0}
@@ -98,6 +99,37 @@ def test_training_lowers_the_loss():
     ]
 
     assert losses[1] < losses[0] < 1.3
+
+
+def test_the_rate_rises_over_a_tenth_of_the_steps_and_100_at_most():
+    """Of 20 steps over 2, of 4000 over 100; at the middle the cosine is a half."""
+    few = [course(i, n_steps=20) for i in range(20)]
+    many = [course(i, n_steps=4000) for i in range(4000)]
+
+    assert few[0] == 0.5
+    assert few[10] == pytest.approx(0.5)
+    assert many[49] == pytest.approx(0.5, abs=1e-3)
+    assert many[99] == max(many)
+    assert many[-1] < 1e-6
+
+
+def test_other_multipliers_take_the_place_of_the_rates_own_and_norms_are_seen():
+    """Of no size, they train nothing."""
+    x, norms = load_digits_split().x_train[:128], GradientNorms(l1=True)
+    model = Velocity()
+    before = [weight.clone() for weight in model.parameters()]
+
+    fit_flow(
+        model, lambda draw: x, range(3), n_steps=3, lr=1e-3, draw=torch.Generator(),
+        multiplier=lambda step: 0.0, norms=norms,
+    )  # fmt: skip
+
+    assert all(torch.equal(a, b) for a, b in zip(before, model.parameters(), strict=True))
+    state = norms.state()
+    assert state["steps"] == [0, 1, 2]
+    gradient = torch.cat([weight.grad.flatten() for weight in model.parameters()])
+    assert state["grad_norm"][-1] == pytest.approx(float(gradient.norm()), rel=1e-5)
+    assert state["grad_norm_l1"][-1] == pytest.approx(float(gradient.abs().sum()), rel=1e-4)
 
 
 def test_a_loss_that_is_no_number_is_told():

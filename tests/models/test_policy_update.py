@@ -10,6 +10,7 @@ import pytest
 import tiny_policy
 import torch
 
+from iterun.errors import ConfigError
 from iterun.models.policy_losses import (
     Imitation,
     PolicyGradient,
@@ -20,7 +21,7 @@ from iterun.models.policy_losses import (
 )
 from iterun.models.policy_sampling import Ask
 from iterun.models.policy_update import Learner, batch_of
-from iterun.models.rlhf_training import reference_logprobs
+from iterun.models.rlhf_training import RoundTraining, reference_logprobs
 from iterun.ops.lr_schedule import rising
 
 ALL = torch.arange(4)
@@ -183,6 +184,16 @@ def test_an_optimizer_goes_on_where_it_was(data):
     assert rest == trained(first, learner, 3)
     assert len(set(whole + rest)) == 5
     assert all(torch.equal(v, again.values[n]) for n, v in learner.values.items())
+
+
+def test_a_state_of_other_arms_is_refused(policy):
+    def training(*arms):
+        rate = {"lr": 1e-3, "multiplier": partial(rising, warmup=0)}
+        learners = {arm: Learner(policy.parameters, **rate) for arm in arms}
+        return RoundTraining(None, policy, learners, n_steps=1, size=1)
+
+    with pytest.raises(ConfigError, match="the state has the arms loop, and these data make loop,"):
+        training("loop", "replay").restore(training("loop").state())
 
 
 def test_a_loss_that_is_no_number_changes_nothing(policy):

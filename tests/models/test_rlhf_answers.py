@@ -14,15 +14,9 @@ from hypothesis import strategies as st
 from iterun.data.prompts import Prompt
 from iterun.errors import ConfigError
 from iterun.models.policy_sampling import Drawn
-from iterun.models.rlhf_answers import (
-    Answer,
-    Exploration,
-    Writer,
-    best,
-    described,
-    pairs,
-)
+from iterun.models.rlhf_answers import Answer, best, described, pairs
 from iterun.models.rlhf_policy import Reading
+from iterun.models.rlhf_writing import Exploration, Writer
 from iterun.ops.rng import Generators
 
 PROBLEMS = [Prompt("7+5?"), Prompt("1+1+1?"), Prompt("9*9?")]

@@ -11,9 +11,10 @@ import torch
 
 from iterun.data.prompts import Prompt
 from iterun.errors import ConfigError
+from iterun.judges.math_answer import AnswerJudge
 from iterun.models.policy_losses import examples, sequence_logprobs
 from iterun.models.policy_sampling import Ask, Drawn
-from iterun.models.rlhf_answers import Answer
+from iterun.models.rlhf_answers import Answer, Exact
 from iterun.models.rlhf_evaluation import Evaluation, Measured, divergences
 
 N = 1500
@@ -44,7 +45,7 @@ def test_divergence_is_the_mean_log_ratio_of_what_the_policy_draws():
 class Graded:
     """A judge that knows what each text earns."""
 
-    floor = 0.0
+    name, floor = "task.reward_model=graded", 0.0
 
     def rewards(self, answers):
         return [float(it.text) for it in answers]
@@ -55,8 +56,9 @@ def answers(*texts: str) -> Measured:
     return Measured(greedy=found, sampled=found)
 
 
-def evaluation(n: int) -> Evaluation:
-    return Evaluation(writer=None, problems=[None] * n, judge=Graded(), checker=None, rows=8)
+def evaluation(n: int, checker: Exact | None = None) -> Evaluation:
+    problems = [Prompt(f"{k}?") for k in range(n)]
+    return Evaluation(writer=None, problems=problems, judge=Graded(), checker=checker, rows=8)
 
 
 def test_a_tie_with_the_base_is_half_a_win():
@@ -74,5 +76,23 @@ def test_accuracies_are_left_out_where_no_answer_is_known():
 
 
 def test_a_state_of_another_number_of_problems_is_refused():
+    before = evaluation(2)
+    before.win_rate(answers("1", "0"))
+
     with pytest.raises(ConfigError, match=r"task\.eval_prompts=3: the state is of 2 problems"):
-        evaluation(3).restore([1.0, 0.0])
+        evaluation(3).restore(before.state())
+
+
+def test_a_state_of_other_problems_or_another_judge_is_refused():
+    before = evaluation(2)
+    before.win_rate(answers("1", "0"))
+    others = evaluation(2)
+    others.problems = [Prompt("7?"), Prompt("8?")]
+
+    with pytest.raises(ConfigError, match="data=: the state was evaluated on other problems"):
+        others.restore(before.state())
+    with pytest.raises(ConfigError, match=r"in the state task\.reward_model=graded did"):
+        evaluation(2, Exact(AnswerJudge().verdict)).restore(before.state())
+    again = evaluation(2)
+    again.restore(before.state())
+    assert again.win_rate(answers("1", "2")) == 0.75

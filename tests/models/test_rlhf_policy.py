@@ -87,7 +87,12 @@ def test_layers_that_are_not_there_are_refused():
 
 def test_a_state_of_other_adapters_is_refused():
     with pytest.raises(ConfigError, match=r"task\.lora_rank=2: the state is of a run that trained"):
-        tiny_policy.policy(2).check(tiny_policy.policy(3).first)
+        tiny_policy.policy(2).check("tiny", tiny_policy.policy(3).first)
+
+
+def test_a_state_of_another_model_is_refused():
+    with pytest.raises(ConfigError, match="model=tiny: the state is of model=opt-mini"):
+        tiny_policy.policy().check("opt-mini", tiny_policy.policy().first)
 
 
 def native(**changes):

@@ -18,16 +18,27 @@ from iterun.types import Placement
 
 ROOT = Path(__file__).parents[2]
 GOLDEN = ROOT / "tests/golden"
-#: of the golden runs: optimizer steps of the last training, or of all where there is one
+#: of the usual runs: optimizer steps of the last training, or of all where there is one
 N_STEPS = {
-    "prune/loraprune": 6, "prune/lth": 35, "prune/perp": 4, "rlhf/online_dpo": 24,
-    "sample/lcm_lora": 6,
+    "prune/loraprune": 6, "prune/lth": 35, "prune/perp": 4, "rlhf/curate": 3,
+    "rlhf/online_dpo": 24, "sample/lcm_lora": 6,
 }  # fmt: skip
+#: instead of a golden run that takes no optimizer steps
+CURATE = [
+    "task=rlhf/curate", "model.train_steps=20", "model.classifier_steps=20", "task.rounds=2",
+    "task.kept=12", "task.train_steps=3", "task.batch=8", "task.sample_steps=2",
+]  # fmt: skip
 
 
 def golden(system):
     first, *iterations = map(json.loads, (GOLDEN / f"{system}.jsonl").read_text().splitlines())
     return first["line"], [it["metrics"] for it in iterations]
+
+
+def usual_run(system, folder):
+    if system == "rlhf/curate":
+        return CURATE, metrics(done(CURATE, folder / "usual"))
+    return golden(system)
 
 
 def done(line, directory):
@@ -56,7 +67,7 @@ def test_every_system_that_takes_it_is_tried_here():
 
 @pytest.mark.parametrize("system", sorted(N_STEPS))
 def test_steps_of_no_size_train_nothing_and_norms_are_kept(system, tmp_path):
-    line, usual = golden(system)
+    line, usual = usual_run(system, tmp_path)
     (tmp_path / "none.csv").write_text("step,multiplier\n0,1e-30\n1,1e-30\n")
 
     view = done([*line, "schedule=file", f"schedule.path={tmp_path}/none.csv"], tmp_path / "run")
@@ -64,7 +75,8 @@ def test_steps_of_no_size_train_nothing_and_norms_are_kept(system, tmp_path):
     found = metrics(view)
 
     moved = {"prune/lth": "acc", "prune/perp": "ppl", "prune/loraprune": "ppl",
-             "rlhf/online_dpo": "kl_to_base", "sample/lcm_lora": "fd@4"}[system]  # fmt: skip
+             "rlhf/curate": "fd", "rlhf/online_dpo": "kl_to_base",
+             "sample/lcm_lora": "fd@4"}[system]  # fmt: skip
     assert found[-1][moved] != usual[-1][moved]
     if system == "rlhf/online_dpo":
         assert found[-1][moved] == pytest.approx(0, abs=1e-6)

@@ -15,7 +15,8 @@ Paper: Self-Consuming Generative Models with Curated Data Provably Optimize Huma
     limit        K = ∞, states only
 
 Problems: states, exact; gaussians, a mixture fitted by EM; pictures, a flow trained on by flow
-matching. Iteration 0 is p_0, fitted to real data. Of x_t, K · kept samples are drawn, (n, d).
+matching, whose gradients' norms the run's own arm records. Iteration 0 is p_0, fitted to real data.
+Of x_t, K · kept samples are drawn, (n, d).
 
 Departures: digits take the place of CIFAR-10, the favored class is "0". The likelihood of pictures
 is replaced by the flow's loss, as in the paper, and each round goes on from the last weights. The
@@ -31,7 +32,7 @@ import numpy as np
 
 from iterun.core.procedure import Procedure
 from iterun.core.run import Run
-from iterun.errors import ConfigError, misset, too_small
+from iterun.errors import ConfigError, misset, outside, too_small
 from iterun.models.album import Album
 from iterun.models.curated import Arm, Population
 from iterun.models.curated_gaussians import MODES, CuratedGaussians
@@ -66,6 +67,7 @@ class Curate(Procedure):
 
     threads: ClassVar = 1
     model_kind: ClassVar = "flow"
+    takes_schedule: ClassVar = True
 
     problem: Literal["pictures", "gaussians", "states"]  #: the last two need no model
     rounds: int  #: retrainings
@@ -87,11 +89,11 @@ class Curate(Procedure):
 
     def check(self) -> Iterator[ConfigError]:
         yield from too_small(vars(self), AT_LEAST)
-        for name in ("gamma", "lr"):
+        for name, example in {"gamma": 4, "lr": 1e-3}.items():
             if not 0 < getattr(self, name) < math.inf:
-                yield misset(
-                    name, getattr(self, name), "is not a number above 0", f"as in task.{name}=0.001"
-                )
+                yield outside(name, getattr(self, name), "a number above 0", example)
+        if self.problem == "pictures" and LARGEST <= self.gamma < math.inf:  # e^r goes up to e^γ
+            yield outside("gamma", self.gamma, f"below {LARGEST}", 4)
         if not 0 <= self.real_share <= 1:
             yield misset("real_share", self.real_share, "is no share", "as in task.real_share=0.5")
         if self.mixed_share is not None and not 0 < self.mixed_share <= 1:
@@ -102,6 +104,9 @@ class Curate(Procedure):
 
     def start(self, run: Run) -> None:
         self.run = run
+        run.refuse("data", f"task.problem={self.problem} has its own data")
+        if self.problem != "pictures":
+            run.refuse("schedule", f"task.problem={self.problem} takes no optimizer steps")
         self.population = self._population()
         self.arms = list(self._arms())
         self.states: dict[str, Mapping[str, Any]] = {}  # of p_t, by arm
@@ -122,9 +127,12 @@ class Curate(Procedure):
 
     def state(self) -> dict[str, Any]:
         names = ("states", "shown", "history", "found", "done")
-        return {name: getattr(self, name) for name in names} | {"album": self.album.state()}
+        sizes = {"problem": self.problem, "kept": self.kept, "n_states": len(self.rewards)}
+        more = {"album": self.album.state(), "of": sizes}
+        return {name: getattr(self, name) for name in names} | more
 
     def restore(self, state: dict[str, Any]) -> None:
+        self._check_state(state.pop("of"))
         self.album.restore(state.pop("album"))
         for name, value in state.items():
             setattr(self, name, value)
@@ -218,8 +226,21 @@ class Curate(Procedure):
             train_steps=self.train_steps,
             batch=self.batch,
             lr=self.lr,
+            schedule=self.run.schedule(self.train_steps),
             sample_steps=self.sample_steps,
         )
+
+    def _check_state(self, of: Mapping[str, Any]) -> None:
+        """Refuse a fork whose populations the state can't be of."""
+        if of["problem"] != self.problem:
+            what, hint = f"can't go on from task.problem={of['problem']}", "leave it as it was"
+            raise misset("problem", self.problem, what, f"{hint}, or begin a new run")
+        if self.problem == "gaussians" and self.kept > of["kept"]:
+            what = f"is more than the state has kept, {of['kept']}"
+            raise misset("kept", self.kept, what, f"at most task.kept={of['kept']}")
+        if self.problem == "states" and len(self.rewards) != of["n_states"]:
+            what = f"is not a number for each of the {of['n_states']} states before"
+            raise misset("rewards", self.rewards, what, "leave their number as it was")
 
     def _check_problem(self) -> Iterator[ConfigError]:
         if self.problem == "gaussians" and (self.target is None or self.target >= MODES):

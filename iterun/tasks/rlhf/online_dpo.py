@@ -23,7 +23,7 @@ pairs that the exact judge made.
 """
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass, fields
 from functools import partial
@@ -34,41 +34,27 @@ from iterun.core.run import Run
 from iterun.data.tiny_math import END
 from iterun.errors import ConfigError
 from iterun.judges.math_answer import AnswerJudge
-from iterun.models import reward, rlhf_answers, rlhf_check, rlhf_report, vllm_engine
-from iterun.models.chat.desk import Desk
+from iterun.models import rlhf_answers, rlhf_check, rlhf_report, vllm_engine
 from iterun.models.gradient_norms import GradientNorms
-from iterun.models.policy_losses import Examples, Imitation, examples
-from iterun.models.policy_sampling import Sampler
+from iterun.models.policy_losses import Examples
 from iterun.models.policy_update import Learner
-from iterun.models.rlhf_answers import Answer, Exploration, Judge, Problem, Writer
+from iterun.models.rlhf_answers import Answer, Exact
 from iterun.models.rlhf_chat_judge import ChatJudge
-from iterun.models.rlhf_evaluation import RIGHT, Evaluation
-from iterun.models.rlhf_learning import LR, TITLES, Algorithm, Learning, Pairing
+from iterun.models.rlhf_evaluation import Evaluation
+from iterun.models.rlhf_judges import judge_of
+from iterun.models.rlhf_learning import LR, NOTHING, TITLES, Algorithm, Learning, Pairing
 from iterun.models.rlhf_policy import Policy, Reading
+from iterun.models.rlhf_prompts import Prompts
 from iterun.models.rlhf_reward_judge import Lesson, RewardJudge, exact_pairs
-from iterun.models.rlhf_training import LOOP, REPLAY, RoundTraining
+from iterun.models.rlhf_training import LOOP, REPLAY, RoundTraining, replay
+from iterun.models.rlhf_writing import Exploration, writer
 from iterun.ops.lr_schedule import rising
-from iterun.types import ChatModel, LanguageModel
+from iterun.types import LanguageModel
 
 BOTH = ("accuracy_greedy", "accuracy_sampled", "kl_to_base", "loss")  # metrics of both arms
 FAR = 10.0  # nats from the base beyond which the policy may have run away
 PATIENCE = 3  # rounds in a row without anything to train on
-
-
-class Exact:
-    """Knows the right answers of tiny arithmetic: a judge, and a checker beside any other."""
-
-    floor = 0.0
-
-    def __init__(self) -> None:
-        self._judge = AnswerJudge()
-
-    def kind(self, answer: Answer) -> str:
-        problem: Any = answer.problem
-        return self._judge.verdict(problem, answer.text).kind
-
-    def rewards(self, answers: Sequence[Answer]) -> list[float]:
-        return [float(self.kind(it) == RIGHT) for it in answers]
+KEPT = ("round", "found", "previous", "n_empty", "history")  # attributes that are in a checkpoint
 
 
 @dataclass(kw_only=True)
@@ -120,21 +106,34 @@ class OnlineDpo(Procedure):
 
     def start(self, run: Run) -> None:
         self.run = run
-        self._read_data()
+        self.asked = Prompts(run, self.eval_prompts)
+        self._check_judge()
         model = run.model(LanguageModel)  # type: ignore[type-abstract]  # a protocol
-        self.judged_by = self._judge(model)  # first: a reward model copies the plain module
-        self.checker = Exact() if self.checkable else None
+        self.exact = Exact(AnswerJudge().verdict)
+        self.checker = self.exact if self.asked.checkable else None
+        # Before adapters are put on: a reward model copies the plain module.
+        self.judged_by = judge_of(
+            self.judge, run, model, self.exact, reward_model=self.reward_model, rows=self.rows
+        )
         self.policy = Policy(
             model,
             lora_rank=self.lora_rank,
             lora_targets=self.lora_targets,
             generator=run.generator("adapters", 0),
         )
-        self.writer = self._writer(model)
-        self.writer.checked(self.test)
+        reading = Reading(
+            tokenizer=model.tokenizer,
+            template=self.template,
+            examples=self.asked.worked(self.shots),
+            end=END if self.checker else "",
+        )
+        limits: dict[str, Any] = {"max_tokens": self.max_tokens, "rows": self.rows}
+        self.writer = writer(model, self.policy, reading, run, engine=self.engine, **limits)
+        self.writer.checked(self.asked.test)
+        self.writer.checked(self.asked.once(0, self._n_fresh()))
         self.evaluation = Evaluation(
             writer=self.writer,
-            problems=self.test,
+            problems=self.asked.test,
             judge=self.judged_by,
             checker=self.checker,
             rows=self.rows,
@@ -143,7 +142,6 @@ class OnlineDpo(Procedure):
         self.learning = Learning(**{name: getattr(self, name) for name in names})
         self.training = self._training()
         self.round = 0  #: the one whose answers were drawn
-        self.position = 0  #: in the pool
         self.data: Examples | None = None  #: what this round trains on
         self.found: dict[str, float] = {}  #: this round's metrics so far
         self.previous = self.policy.first  #: the policy before this round's training
@@ -167,22 +165,24 @@ class OnlineDpo(Procedure):
         return self._closed(i)
 
     def state(self) -> dict[str, Any]:
-        names = ("round", "position", "found", "previous", "n_empty", "history")
-        return {name: getattr(self, name) for name in names} | {
+        return {name: getattr(self, name) for name in KEPT} | {
+            "position": self.asked.position,
             "data": None if self.data is None else vars(self.data),
-            "base": self.evaluation.base,
+            "evaluation": self.evaluation.state(),
             "training": self.training.state(),
             "judge": self.judged_by.state() if isinstance(self.judged_by, RewardJudge) else {},
         }
 
     def restore(self, state: dict[str, Any]) -> None:
         self.training.restore(state["training"])
-        for name in ("round", "position", "found", "previous", "n_empty", "history"):
+        for name in KEPT:
             setattr(self, name, state[name])
+        self.asked.position = state["position"]
         self.data = None if state["data"] is None else Examples(**state["data"])
-        self.evaluation.restore(state["base"])
+        self.evaluation.restore(state["evaluation"])
         if isinstance(self.judged_by, RewardJudge):
             self.judged_by.restore(state["judge"])
+        self._check_rest()
 
     def result(self) -> Mapping[str, Any]:
         self.policy.wear(self.training.learners[LOOP].values)
@@ -192,88 +192,59 @@ class OnlineDpo(Procedure):
         self.run.save_image("curve.png", rlhf_report.curve(self.history, TITLES[self.algorithm]))
         return rlhf_report.result(self.history)
 
-    # Data, prompts, judges.
+    # Prompts and judges.
 
-    def _read_data(self) -> None:
-        self.problems = self.run.data()
-        if not hasattr(self.problems, "pool"):
+    def _check_judge(self) -> None:
+        if not self.asked.checkable and (self.judge == "checker" or self._trains_judge()):
             raise ConfigError(
-                f"data={self.problems.name} has no pool of fresh prompts",
-                hint="these have one: data=tiny-math, data=ultrafeedback",
-            )
-        self.test: Sequence[Problem] = self.run.data("eval_data").test[: self.eval_prompts]
-        self.checkable = hasattr(self.problems.pool[0], "answer")
-        trains = self.judge == "rm" and self.reward_model is None
-        if not self.checkable and (self.judge == "checker" or trains):
-            raise ConfigError(
-                f"task.judge={self.judge}: data={self.problems.name} has no right answers",
+                f"task.judge={self.judge}: data={self.asked.data.name} has no right answers",
                 hint="task.judge=rm task.reward_model=OWNER/NAME; or task.judge=chat",
             )
 
-    def _writer(self, model: LanguageModel) -> Writer:
-        shown = self.problems.dev[: self.shots] if self.shots else ()
-        reading = Reading(
-            tokenizer=model.tokenizer,
-            template=self.template,
-            examples=[(it.prompt, it.completion) for it in shown],
-            end=END if self.checkable else "",
-        )
-        limits: dict[str, Any] = {"ends": reading.ends, "max_tokens": self.max_tokens}
-        return Writer(
-            policy=self.policy,
-            reading=reading,
-            engine=vllm_engine.VllmEngine(self.policy, model.folder, **limits)
-            if self.engine == "vllm"
-            else Sampler(
-                self.policy.module, model.name, rows=self.rows, tick=self.run.tick, **limits
-            ),
-            run=self.run,
-            max_tokens=self.max_tokens,
-            longest=model.context - self.max_tokens,
-        )
+    def _n_fresh(self) -> int:
+        """How many prompts of the pool a whole run takes."""
+        return self.rounds * self.prompts + (self.rm_prompts if self._trains_judge() else 0)
 
-    def _judge(self, model: LanguageModel) -> Judge:
-        if self.judge == "checker":
-            return Exact()
-        if self.judge == "chat":
-            chat = self.run.model(ChatModel, role="judge")  # type: ignore[type-abstract]
-            return ChatJudge(Desk(chat, self.run), self.run)
-        if self.reward_model is None:
-            draw = self.run.generator("reward head", 0)
-            made = reward.from_language_model(model, draw)
-            return RewardJudge(made, is_ready=False, rows=self.rows)
-        setting = f"task.reward_model={self.reward_model}"
-        ready = reward.load(self.reward_model, self.run.place, setting=setting)
-        return RewardJudge(ready, is_ready=True, rows=self.rows)
+    def _trains_judge(self) -> bool:
+        return self.judge == "rm" and self.reward_model is None
+
+    def _check_rest(self) -> None:
+        """Refuse settings of a fork under which the rounds to come can't be done."""
+        first = self.asked.position
+        last = first + (self.rounds - self.round) * self.prompts
+        self.writer.checked(self.asked.once(max(first, self._n_fresh()), last))
+        taken, ended = self.training.learners[LOOP].n_steps, self.round
+        if self.data is not None:  # inside a round
+            taken, ended = taken - len(self.training.losses[LOOP]), ended - 1
+        n_steps = self.rounds * self.steps
+        if taken > ended * self.steps and self.run.schedule(n_steps) is not None:
+            raise ConfigError(
+                f"task.steps={self.steps}: the state took {taken} steps in {ended} rounds, and "
+                f"schedule= has {n_steps} for all {self.rounds}",
+                hint=f"at least task.steps={-(-taken // ended)}, or schedule=null",
+            )
 
     def _training(self) -> RoundTraining:
         """The loop's learner, and the control's where the data has something to imitate."""
         lr = LR[self.algorithm] if self.lr is None else self.lr
         self.run.resolve(lr=lr)
-        known = self.run.schedule(self.rounds * self.steps)
-        course = partial(rising, warmup=self.warmup) if known is None else known
+        course = self.run.schedule(self.rounds * self.steps) or partial(rising, warmup=self.warmup)
         trained, norms = self.policy.parameters, GradientNorms(l1=True)
         learners = {LOOP: Learner(trained, lr=lr, multiplier=course, norms=norms)}
-        self.replayed: Imitation | None = None
-        if known := self.problems.train:
-            reading = self.writer.reading
-            data = examples(
-                reading.tokens([it.prompt for it in known]),
-                reading.completions([it.completion for it in known]),
-            )
-            self.replayed = Imitation(data=data, rows=self.rows)
+        self.replayed = replay(self.asked.data.train, self.writer, rows=self.rows, shots=self.shots)
+        if self.replayed is not None:
             learners[REPLAY] = Learner(trained, lr=self.replay_lr, multiplier=course)
         else:
-            self.run.warn(f"data={self.problems.name} has no completions: no replay control")
+            self.run.warn(f"data={self.asked.data.name} has no completions: no replay control")
         return RoundTraining(
             self.run, self.policy, learners, n_steps=self.steps, size=self.batch_size
         )
 
     def _train_reward_model(self, judge: RewardJudge) -> None:
         """On a right and a wrong answer of the base to each of some fresh prompts."""
-        fresh = self._fresh(self.rm_prompts)
+        fresh = self.asked.fresh(self.rm_prompts)
         groups = self.writer.write(fresh, n=self.samples, temperature=1.0, key=("reward",))
-        pairs = exact_pairs(groups, Exact(), self.run.numpy("reward pairs", 0))
+        pairs = exact_pairs(groups, self.exact, self.run.numpy("reward pairs", 0))
         lesson = Lesson(
             steps=self.rm_steps,
             lr=self.rm_lr,
@@ -295,6 +266,8 @@ class OnlineDpo(Procedure):
         self._add_spent(self.found)
         self.run.save_text("samples-{i}.jsonl", rlhf_report.samples(groups), at=i)
         pairs = self.learning.pairs(groups, self.run.numpy("pairs", i))
+        if self.algorithm == "dpo":
+            self.found["pairs"] = len(pairs)
         if self.algorithm == "dpo" and pairs:
             write = partial(rlhf_report.write_pairs, pairs=pairs)
             self.run.save_file(f"pairs-{{i}}.{rlhf_report.pairs_suffix()}", write, at=i)
@@ -312,7 +285,7 @@ class OnlineDpo(Procedure):
         """K answers to each of the next prompts, judged."""
         began = time.perf_counter()
         groups = self.writer.explore(
-            self._fresh(self.prompts),
+            self.asked.fresh(self.prompts),
             n=self.samples,
             temperature=self.temperature,
             exploration=Exploration(source=self.explore, share=self.explore_share),
@@ -327,21 +300,12 @@ class OnlineDpo(Procedure):
         self.run.tokens(sum(len(it.drawn.tokens) for it in answers))
         return groups
 
-    def _fresh(self, n: int) -> list[Problem]:
-        """The next prompts of the pool, around."""
-        pool = self.problems.pool
-        found = [pool[(self.position + k) % len(pool)] for k in range(n)]
-        self.position += n
-        if self.position > len(pool):
-            self.run.warn(f"data={self.problems.name}: all {len(pool)} prompts were used; again")
-        return found
-
     def _count_empty(self, i: int) -> None:
         """Warn of a round that trains nothing; three in a row end the run."""
         self.found["examples"] = 0 if self.data is None else len(self.learning.objective(self.data))
         self.n_empty = 0 if self.data is not None else self.n_empty + 1
         if self.n_empty:
-            self.run.warn(f"round {i}: all answers to each prompt tie; nothing is trained")
+            self.run.warn(f"round {i}: {NOTHING[self.algorithm]}; nothing is trained")
         if self.n_empty == PATIENCE:
             self.run.stop("stalled")
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 from curate_runs import RUNS, run
@@ -12,6 +14,7 @@ from task_runs import Leaving, artifacts, go_on_from, once_each, story, taken_up
 from iterun.errors import ConfigError
 from iterun.launch.fork import prepare
 from iterun.ops.curation import curated, entropy
+from iterun.store.reader import RunView
 
 pytestmark = pytest.mark.slow  # whole runs, small ones
 
@@ -52,6 +55,47 @@ def test_a_fork_with_other_arms_is_refused(whole, tmp_path):
 
     with pytest.raises(ConfigError, match="has the arms curated, mixed, uncurated, limit"):
         ready.begin(lambda mode: lambda event: None)
+
+
+@pytest.mark.parametrize(
+    ("name", "words", "said"),
+    [
+        ("pictures", ["task.problem=gaussians"], "task.problem=gaussians can't go on from"),
+        ("gaussians", ["task.kept=201"], "task.kept=201 is more than the state has kept, 200"),
+        ("states", ["task.rewards=[0,1]"], "task.rewards=[0.0,1.0] is not a number for each of"),
+    ],
+)
+def test_a_fork_of_another_population_is_refused(name, words, said, whole, tmp_path):
+    ready = prepare(whole(name).directory, words, outputs=tmp_path, iteration=1, argv=[])
+
+    with pytest.raises(ConfigError, match=re.escape(said)) as error:
+        ready.begin(lambda mode: lambda event: None)
+
+    assert error.value.hint
+
+
+@pytest.mark.parametrize(("name", "words"), [("gaussians", ["task.kept=150", "task.K=3"]),
+                                             ("states", ["task.rewards=[0,3,1,2]"])])  # fmt: skip
+def test_a_fork_may_keep_fewer_in_other_groups_or_reward_otherwise(name, words, whole, tmp_path):
+    ready = prepare(whole(name).directory, words, outputs=tmp_path, iteration=1, argv=[])
+
+    fork = RunView(ready.begin(lambda mode: lambda event: None).directory)
+
+    assert len(fork.iterations()) == len(whole(name).iterations())
+
+
+def test_gradients_of_the_runs_own_arm_are_on_record(whole):
+    rows = whole("pictures").appended("gradient_norms.jsonl")
+    _, *rounds = [metrics for _, metrics, _ in story(whole("pictures"))]
+
+    assert [(row["i"], row["step"]) for row in rows] == [
+        (i, t) for i in (1, 2, 3) for t in range(3)
+    ]
+    for i, metrics in enumerate(rounds, start=1):
+        norms = [row["grad_norm"] for row in rows if row["i"] == i]
+        assert metrics["grad_norm"] == pytest.approx(sum(norms) / 3)
+        assert metrics["grad_norm_l1"] > metrics["grad_norm"]
+        assert "grad_norm_mixed" not in metrics
 
 
 def test_states_give_the_exact_numbers(whole):
@@ -109,7 +153,8 @@ def test_every_picture_is_there(whole):
     assert names["states"] == names["gaussians"] == always
     grids = {f"000{i}/grid.png" for i in range(4)}
     kept = {"model.safetensors", "kept.safetensors"}
-    assert names["pictures"] == always | grids | kept | {"contact-sheet.png", "animation.gif"}
+    others = {"contact-sheet.png", "animation.gif", "gradient_norms.jsonl"}
+    assert names["pictures"] == always | grids | kept | others
     folder = whole("pictures").directory / "artifacts"
     with Image.open(folder / "generations.png") as sheet:  # real digits, four rounds of three arms
         assert sheet.height == 13 * 33 - 1

@@ -15,6 +15,7 @@ from iterun.data.tiny_math import tiny_math
 from iterun.errors import ConfigError
 from iterun.judges.math_answer import AnswerJudge
 from iterun.launch.fork import prepare
+from iterun.models import reward
 from iterun.models.lm import load_folder
 from iterun.models.rlhf_report import pairs_suffix
 from iterun.store.reader import RunView
@@ -242,6 +243,17 @@ def test_prompts_without_answers_are_judged_alone(tmp_path, monkeypatch):
     assert (view.directory / "artifacts/curve.png").is_file()
 
 
+def test_pairs_counts_pairs_where_two_right_answers_leave_none(tmp_path):
+    """pairing=max_max takes the best two: a pair only where exactly one of the answers is right."""
+    view = run(tmp_path / "run", "task.pairing=max_max", "task.rounds=1")
+
+    rewards = [row["reward"] for row in rows(view, "samples-1.jsonl")]
+    groups = [rewards[k : k + 4] for k in range(0, 48, 4)]
+    metrics = story(view)[1][1]
+    assert metrics["pairs"] == metrics["examples"] == sum(sum(group) == 1 for group in groups)
+    assert metrics["pairs"] < sum(0 < sum(group) < 4 for group in groups)
+
+
 # Nothing to learn from; running away.
 
 
@@ -256,7 +268,7 @@ def test_three_rounds_of_ties_train_nothing_and_end_the_run(tmp_path):
     assert {m["kl_to_base"] for _, m, _ in story(view)} == {0}
     assert {m["kl_to_base_replay"] for _, m, _ in story(view)} == {0}
     assert "loss" not in story(view)[-1][1]
-    remarks = [str(it) for it in told if "all answers to each prompt tie" in str(it)]
+    remarks = [str(it) for it in told if "no prompt gave a pair" in str(it)]
     assert len(remarks) == 3
 
 
@@ -325,6 +337,46 @@ def test_a_fork_of_other_adapters_or_problems_is_refused(whole, tmp_path):
 
         with pytest.raises(ConfigError, match=said):
             ready.begin(quiet)
+
+
+def test_a_fork_of_a_run_without_a_reward_model_names_a_ready_one(whole, tmp_path):
+    words = ["task.judge=rm"]
+    ready = prepare(whole("dpo").directory, words, outputs=tmp_path, iteration=2, argv=[])
+
+    with pytest.raises(ConfigError, match=r"task\.judge=rm: the state has no reward") as error:
+        ready.begin(quiet)
+
+    assert "task.reward_model=" in error.value.hint
+
+
+@pytest.mark.slow
+def test_a_fork_may_name_another_reward_model(whole, tmp_path):
+    """The scores of the second half of rm's fork are those of the model that is named."""
+    other = run(tmp_path / "other", "seed=9", *RUNS["rm"], "task.rounds=1")
+    folder = other.directory / "artifacts/reward-model"
+    words = [f"task.reward_model={folder}"]
+    ready = prepare(whole("rm").directory, words, outputs=tmp_path, iteration=2, argv=[])
+
+    fork = RunView(ready.begin(quiet).directory)
+
+    found = rows(fork, "samples-3.jsonl")
+    place = Placement(device="cpu", dtype="float32", threads=1)
+    model = reward.load(str(folder), place, setting="task.reward_model")
+    scores = model.score([row["prompt"] for row in found], [row["text"] for row in found])
+    assert [row["reward"] for row in found] == pytest.approx(scores, abs=1e-4)
+
+
+def test_a_fork_of_fewer_steps_than_its_schedule_has_left_is_refused(whole, tmp_path):
+    words = ["schedule=cosine", "task.steps=4"]
+    ready = prepare(whole("dpo").directory, words, outputs=tmp_path, iteration=2, argv=[])
+
+    with pytest.raises(ConfigError, match=r"task\.steps=4: the state took 16 steps in") as error:
+        ready.begin(quiet)
+
+    assert error.value.hint == "at least task.steps=8, or schedule=null"
+    words = ["schedule=cosine", "task.steps=9"]
+    ready = prepare(whole("dpo").directory, words, outputs=tmp_path, iteration=2, argv=[])
+    assert len(RunView(ready.begin(quiet).directory).iterations()) == 4
 
 
 def test_the_papers_set_up_takes_best_against_worst_and_a_ready_reward_model():
