@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 TRANSCRIPT = "transcript.jsonl"
 _MARGIN = 11  # cells, before what is said
+_SAID = ("ok", "by", "violations", "solved")  # of a verdict, in words
 _STYLES = {"system": "violet", "user": "accent", "assistant": "", "reply": "good", "prefix": "dim"}
 
 Row = dict[str, Any]
@@ -55,27 +56,44 @@ def show(name: str, instance: str | None, *, outputs: str | None, as_json: bool)
 
 
 def open_failures(rows: Sequence[Row]) -> list[Row]:
-    """The instances that no answer of an arm solved: {instance, arm, answers, last}.
+    """The instances that an arm has not solved in the end: {instance, arm, answers, last}.
 
-    Answers are what was given a score; critiques, tests and probes are not.
+    Answers are what was given a score; critiques, tests and probes are not. `solved` of the last
+    one says which arms it serves and whether what counts there is right; where there is none, an
+    arm has solved what any of its answers does.
     """
     asked: dict[tuple[str, str], Row] = {}
     for row in rows:
         verdicts = [v for v in _verdicts(row) if "score" in v]
-        if not verdicts:
-            continue
-        key = _text(row.get("instance")), arm_of(row)
-        one = asked.setdefault(
-            key, {"instance": key[0], "arm": key[1], "answers": 0, "solved": False}
-        )
-        one["answers"] += len(verdicts)
-        one["solved"] |= any(v.get("ok") is True for v in verdicts)
-        one["last"] = _fault(verdicts[-1])
+        for arm, solved in _solved(row, verdicts).items():
+            key = _text(row.get("instance")), arm
+            one = asked.setdefault(
+                key, {"instance": key[0], "arm": arm, "answers": 0, "solved": False}
+            )
+            one["answers"] += len(verdicts)
+            one["solved"] = one["solved"] or _is_right(verdicts) if solved is None else solved
+            one["last"] = (
+                _judged(verdicts[-1]) if _is_right(verdicts[-1:]) else _fault(verdicts[-1])
+            )
     return [
         {name: x for name, x in one.items() if name != "solved"}
         for one in asked.values()
         if not one["solved"]
     ]
+
+
+def _solved(row: Row, verdicts: Sequence[Row]) -> dict[str, bool | None]:
+    """By arm that the answers serve: whether what counts after them is right; None: not said."""
+    if not verdicts:
+        return {}
+    told = verdicts[-1].get("solved")
+    if not isinstance(told, dict):
+        return {arm_of(row): None}
+    return {arm: solved is True for arm, solved in told.items()}
+
+
+def _is_right(verdicts: Sequence[Row]) -> bool:
+    return any(verdict.get("ok") is True for verdict in verdicts)
 
 
 def arm_of(row: Mapping[str, Any]) -> str:
@@ -224,7 +242,7 @@ def _fault(verdict: Mapping[str, Any]) -> str:
         )
     if found:
         return _text(found)
-    rest = {name: x for name, x in verdict.items() if name not in ("ok", "by", "violations")}
+    rest = {name: x for name, x in verdict.items() if name not in _SAID}
     return " ".join(f"{name}={_text(x)}" for name, x in rest.items())
 
 

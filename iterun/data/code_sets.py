@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import ast
 import copy
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from iterun.data.cache import digest
@@ -49,28 +50,28 @@ def humaneval(
     Raises:
         ConfigError: a column is missing, nothing is there, or a row is no problem.
     """
-
-    def problem(row: Mapping[str, Any]) -> CodeProblem:
-        prompt, entry = str(row["prompt"]), str(row["entry_point"])
-        more = "\n".join(map(str, row.get(EXTENDED) or ()))
-        checks = _as_check(more, entry) if more else str(row["test"])
-        solution = prompt + str(row["canonical_solution"])
-        head = prompt + "    pass\n"
-        return CodeProblem(
-            id=str(row["task_id"]).replace("/", "-"),
-            entry=entry,
-            prompt=prompt,
-            solution=solution,
-            preamble=_above(head, entry),
-            examples=examples(head, entry),
-            checks=checks,
-            by_value=plus or compares_values(checks, "check"),
-        )
-
     found = _rows(name, id, None, path, revision, split)
     tests = EXTENDED if found and EXTENDED in found[0] else "test"
     columns = ("task_id", "prompt", "entry_point", "canonical_solution", tests)
-    return _problems(name, found, columns, problem)
+    return _problems(name, found, columns, partial(_of_humaneval, plus=plus))
+
+
+def _of_humaneval(row: Mapping[str, Any], *, plus: bool) -> CodeProblem:
+    prompt, entry = str(row["prompt"]), str(row["entry_point"])
+    more = "\n".join(map(str, row.get(EXTENDED) or ()))
+    checks = _as_check(more, entry) if more else str(row["test"])
+    solution = prompt + str(row["canonical_solution"])
+    head = prompt + "    pass\n"
+    return CodeProblem(
+        id=str(row["task_id"]).replace("/", "-"),
+        entry=entry,
+        prompt=prompt,
+        solution=solution,
+        preamble=_above(head, entry),
+        examples=examples(head, entry),
+        checks=checks,
+        by_value=plus or compares_values(checks, "check"),
+    )
 
 
 def mbpp(
@@ -103,29 +104,30 @@ def mbpp(
     if shown < 0:
         raise ConfigError(f"data.shown={shown} is no number of tests", hint="as in data.shown=1")
 
-    def problem(row: Mapping[str, Any]) -> CodeProblem:
-        asserts = [str(line) for line in row["test_list"]]
-        code = str(row["code"]).replace("\r\n", "\n")
-        entry = _called(code, asserts)
-        setup = "\n".join([*(row.get("test_imports") or ()), row.get("test_setup_code") or ""])
-        more = [str(line) for line in row.get("challenge_test_list") or ()]
-        tests = str(row["test"]) if plus else "\n".join([setup, *asserts, *more])
-        checks = _as_check(tests, entry)
-        calls = [_call_in(line, entry) for line in asserts[:shown]]
-        return CodeProblem(
-            id=f"MBPP-{row['task_id']}",
-            entry=entry,
-            prompt=_sentence(row.get("text") or row["prompt"], code, entry, asserts[:shown]),
-            solution=code,
-            examples=tuple(call for call in calls if call is not None),
-            checks=checks,
-            by_value=plus or compares_values(checks, "check"),
-        )
-
     found = _rows(name, id, config, path, revision, split)
     columns = ("task_id", "code", "test_list", *(("test",) if plus else ()))
     has_text = "text" if found and "text" in found[0] else "prompt"
-    return _problems(name, found, (*columns, has_text), problem)
+    return _problems(name, found, (*columns, has_text), partial(_of_mbpp, shown=shown, plus=plus))
+
+
+def _of_mbpp(row: Mapping[str, Any], *, shown: int, plus: bool) -> CodeProblem:
+    asserts = [str(line) for line in row["test_list"]]
+    code = str(row["code"]).replace("\r\n", "\n")
+    entry = _called(code, asserts)
+    setup = "\n".join([*(row.get("test_imports") or ()), row.get("test_setup_code") or ""])
+    more = [str(line) for line in row.get("challenge_test_list") or ()]
+    tests = str(row["test"]) if plus else "\n".join([setup, *asserts, *more])
+    checks = _as_check(tests, entry)
+    calls = [_call_in(line, entry) for line in asserts[:shown]]
+    return CodeProblem(
+        id=f"MBPP-{row['task_id']}",
+        entry=entry,
+        prompt=_sentence(row.get("text") or row["prompt"], code, entry, asserts[:shown]),
+        solution=code,
+        examples=tuple(call for call in calls if call is not None),
+        checks=checks,
+        by_value=plus or compares_values(checks, "check"),
+    )
 
 
 def compares_values(source: str, function: str) -> bool:

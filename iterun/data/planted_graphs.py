@@ -106,7 +106,7 @@ def planted(
     Raises:
         ConfigError: settings that give no graphs.
     """
-    sizes = list(vertices)
+    sizes = [int(n) for n in vertices]
     if n_instances < 1:
         raise misset(
             "n_instances", n_instances, "is too small", "at least data.n_instances=1", node="data"
@@ -120,6 +120,8 @@ def planted(
         raise ConfigError(f"data.edge_p={edge_p} is no probability", hint="as in data.edge_p=0.5")
     if colors is not None and not 2 <= colors <= len(COLOR_NAMES):
         raise unnamed_colors(colors, least=2)
+    if seed is not None and seed < 0:
+        raise misset("seed", seed, "is below 0", "as in data.seed=0, or null", node="data")
     settings = (n_instances, sizes, edge_p, colors, planar, seed)
     first, last = sizes
     return Planted(

@@ -20,9 +20,11 @@ if TYPE_CHECKING:
     import numpy as np
 
     from iterun.data.graphs import Graph
+    from iterun.judges.coloring import Colors
 
 Critic = Literal["compare", "self", "external", "none"]
 EXTERNAL = "external_"
+SILENT = "The critique is empty."  # stands for one, so that an answer is asked for all the same
 COMPARED = ("passfail", "first", "all")
 
 
@@ -85,8 +87,10 @@ class Chain:
             return []
         return [*self.past, (self.answer, self.said)]
 
-    def take(self, text: str, *, whole_past: bool, draw: np.random.Generator) -> Verdict:
-        """Note a reply, what counts now, and what is said of it.
+    def take(
+        self, text: str, *, whole_past: bool, draw: np.random.Generator
+    ) -> tuple[Colors | None, Verdict]:
+        """Note a reply, what counts now, and what is said of it; the reply's own verdict.
 
         Args:
             text: the reply.
@@ -100,7 +104,7 @@ class Chain:
         self.right.append(verdict.ok)
         if colors is None:
             self.said = format_feedback(verdict)
-            return verdict
+            return None, verdict
         before = self.verdict
         if self.arm != "best_of_k" or before is None or verdict.score > before.score:
             self.current = colors  # an external verifier picks the best of fresh answers
@@ -109,7 +113,7 @@ class Chain:
             self.said = feedback(kind, self.graph, colors, verdict, draw)
         if verdict.ok and self.arm not in ("direct", "self"):
             self.is_open = False
-        return verdict
+        return colors, verdict
 
     def hear(self, said: bool | None, text: str) -> list[str]:
         """Note the model's own critique, and what it did: stopped, false_accept, false_reject.
@@ -121,7 +125,7 @@ class Chain:
         if said:
             self.is_open = False
             return ["stopped"] if self.solved else ["stopped", "false_accept"]
-        self.said = text
+        self.said = text or SILENT
         return ["false_reject"] if said is False and self.solved else []
 
     def miss(self) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from iterun.errors import ConfigError
 from iterun.judges.code_report import worth
 from iterun.judges.suites import Quality, Suite, quality
 from iterun.judges.unit_tests import flat
@@ -29,7 +30,7 @@ class Designed:
     def __init__(
         self, exercises: Sequence[Exercise], designers: Iterable[str], n: int, bench: Bench
     ) -> None:
-        self._exercises, self._bench = exercises, bench
+        self._exercises, self._n, self._bench = exercises, n, bench
         self._suites: dict[str, list[list[Suite]]] = {
             designer: [[()] * n for _ in exercises] for designer in designers
         }
@@ -82,6 +83,16 @@ class Designed:
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on where the state was taken.
+
+        Raises:
+            ConfigError: it was taken with more suites of a problem, or with fewer.
+        """
+        if (found := len(state["suites"][""][0])) != self._n:
+            raise ConfigError(
+                f"task.suites={self._n}: the state is of {found} suites of a problem",
+                hint="leave task.suites as it was, or begin a new run",
+            )
         self._suites = state["suites"]
         self._worth = {
             designer: [None if one is None else Quality(**one) for one in known]

@@ -2,53 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from iterun.judges.coding import failure, unreadable
 from iterun.judges.hidden_tests import Verdicts
+from iterun.judges.suites import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from iterun.judges.coding import Attempt, Rule, Trial
+    from iterun.judges.coding import Rule, Trial
     from iterun.judges.exercises import Exercise
     from iterun.judges.suites import Suite
+    from iterun.judges.turns import Turn
     from iterun.judges.unit_tests import Bench
-
-SHOWN = 2000  # characters of what a program printed, in the log
-
-
-@dataclass(kw_only=True)
-class Turn:
-    """One round of one problem under one arm."""
-
-    arm: str
-    exercise: Exercise
-    attempt: Attempt
-    suites: tuple[Suite, ...]
-    programs: list[str]  #: candidates; empty: a reply that held none
-    trials: list[Trial | None] = field(default_factory=list)  #: by candidate, once tried
-    before: str = ""  #: the best program until now
-
-    def rows(self) -> list[dict[str, Any]]:
-        """For the log of executions, by candidate."""
-        about = {"arm": self.arm or "own", "instance": self.exercise.problem.id}
-        return [
-            {**about, "sample": j, "status": "unreadable"}
-            if trial is None
-            else {
-                **about,
-                "sample": j,
-                "status": trial.status,
-                "suites_passed": trial.n_passed,
-                "passed": ["".join("-+"[ok] for ok in suite) for suite in trial.passed],
-                "failing": trial.failing,
-                "error": trial.error,
-                "stdout": trial.stdout[:SHOWN],
-            }
-            for j, trial in enumerate(self.trials)
-        ]
 
 
 class Executor:
@@ -84,6 +51,24 @@ class Executor:
         )
         for turn, verdict in zip(changed, right, strict=True):
             turn.attempt.right = verdict
+
+    def followed(self, jobs: Sequence[tuple[Exercise, str, Suite]]) -> list[tuple[Outcome, ...]]:
+        """Programs followed through asserts; lines are counted in the program alone.
+
+        Returns:
+            By job and assert; nothing of a program that can't be followed.
+        """
+        asked = [([whole(exercise, code)], tests) for exercise, code, tests in jobs]
+        found = []
+        for (exercise, _, _), ((_, outcomes),) in zip(jobs, self._bench.traces(asked), strict=True):
+            above = whole(exercise, "").count("\n")
+            found.append(
+                tuple(
+                    Outcome(passed=it.passed, lines=tuple(n - above for n in it.lines if n > above))
+                    for it in outcomes
+                )
+            )
+        return found
 
     def _forward(self, turn: Turn, kept: Trial | None, i: int) -> None:
         """Take the program that passes most suites; the first on ties, the kept one before all."""

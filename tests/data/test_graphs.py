@@ -27,6 +27,10 @@ def test_planted_graphs_can_be_colored_and_hang_together(seed, colors, edge_p):
         assert nx.is_connected(nx.Graph(graph.edges))
 
 
+def test_sizes_may_be_typed_with_a_point():
+    assert drawn(n_instances=2, vertices=(5, 7.0)) == drawn(n_instances=2, vertices=(5, 7))
+
+
 def test_sizes_come_in_turn():
     assert [graph.n for graph in drawn(n_instances=5, vertices=(5, 7))] == [5, 6, 7, 5, 6]
 
@@ -54,6 +58,7 @@ def test_planar_graphs_without_a_plan_get_the_colors_that_they_need():
         ({"edge_p": 0}, "data.edge_p=0 is no probability"),
         ({"edge_p": 1.5}, "data.edge_p=1.5 is no probability"),
         ({"edge_p": 0.01}, "data.edge_p=0.01: graphs of 5 vertices fall apart"),
+        ({"seed": -1}, "data.seed=-1 is below 0"),
         ({"colors": 1}, "data.colors=1 is not from 2 to 20"),
         ({"colors": 21}, "data.colors=21 is not from 2 to 20"),
     ],

@@ -200,6 +200,15 @@ def test_the_model_as_critic_gives_up_a_right_answer_and_accepts_a_wrong_one():
     assert not chain.asks_for_answer
 
 
+def test_after_an_empty_critique_an_answer_is_asked_for():
+    chain = taken("self", "0: red\n1: red\n2: red")
+
+    assert chain.asks_for_critique
+    assert chain.hear(None, "") == []
+    assert chain.asks_for_answer
+    assert chain.turns[-1][1]  # the model is told so
+
+
 def test_a_reply_that_never_came_changes_nothing():
     chain = taken("external_first", "0: red\n1: red\n2: red")
     before = dict(chain.state(), right=None)

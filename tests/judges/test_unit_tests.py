@@ -8,7 +8,8 @@ import pytest
 
 from iterun.data.code_problems import CodeProblem, embedded
 from iterun.judges.coding import MOST, Trial, failure
-from iterun.judges.exercises import EACH, prepare
+from iterun.judges.executor import Executor
+from iterun.judges.exercises import EACH, Exercise, prepare
 from iterun.judges.hidden_tests import Hidden, Verdicts, agrees, failing_mutants, hidden_tests
 from iterun.judges.sandbox import open_sandbox
 from iterun.judges.unit_tests import Bench
@@ -85,6 +86,21 @@ def test_lines_are_followed_by_assert(bench):
     assert [(one.passed, one.lines) for one in outcomes] == [
         (True, (2, 3)), (False, (2, 4)), (False, (2,)),
     ]  # fmt: skip
+
+
+def test_lines_below_a_preamble_are_those_of_the_program_alone(bench):
+    """The helper's lines are left out; those of the program are as they are without a preamble."""
+    above = "import math\n\ndef helper(x):\n    return math.floor(x)"
+    code = "def f(x):\n    if helper(x) < 0:\n        return -1\n    return 1\n"
+    exercise = Exercise(
+        problem=problem(preamble=above), hidden=Hidden(entry="f"), mutants=(), cases=()
+    )
+
+    (outcomes,) = Executor(bench, "suites", 1).followed(
+        [(exercise, code, ("assert f(-2) == -1", "assert f(3) == 2"))]
+    )
+
+    assert [(one.passed, one.lines) for one in outcomes] == [(True, (2, 3)), (False, (2, 4))]
 
 
 def test_a_loop_without_end_has_failed_after_so_many_lines(bench):

@@ -27,7 +27,7 @@ def command(
         typer.Option("--transcript", metavar="ID", help="the conversation about one instance"),
     ] = None,
     open_failures: Annotated[
-        bool, typer.Option("--open-failures", help="the instances that no answer solved, by arm")
+        bool, typer.Option("--open-failures", help="the instances that stayed unsolved, by arm")
     ] = False,
     as_json: AsJson = False,
     outputs: Outputs = None,

@@ -16,7 +16,7 @@ from iterun.judges.sandbox.box import (
     SandboxResult,
     Status,
 )
-from iterun.judges.sandbox.codec import NotPlainError, same
+from iterun.judges.sandbox.codec import NotPlainError
 from iterun.judges.sandbox.opening import open_sandbox
 
 __all__ = [
@@ -29,5 +29,4 @@ __all__ = [
     "SandboxResult",
     "Status",
     "open_sandbox",
-    "same",
 ]

@@ -76,7 +76,7 @@ class Output:
     """What one call gave."""
 
     status: Status
-    value: Any = None  #: made of built-in types only; compare with `codec.same`
+    value: Any = None  #: made of built-in types only
     error: str = ""  #: empty if there is a value
 
 

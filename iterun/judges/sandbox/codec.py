@@ -46,38 +46,6 @@ def decode(text: str | bytes) -> Any:
         raise NotPlainError(f"no plain value: {error}") from None
 
 
-def same(value: object, expected: object, *, tolerance: float = 0.0) -> bool:
-    """Whether two plain values are equal in value and type: 1 is not True, nor 1.0; nan is nan.
-
-    Args:
-        value: what a program gave, decoded.
-        expected: what it should have given.
-        tolerance: floats may differ by this share of the larger of 1 and the expected; not those
-            in sets or in keys.
-    """
-    if type(value) is not type(expected):
-        return False
-    if isinstance(expected, float) and isinstance(value, float):
-        return _near(value, expected, tolerance)
-    if isinstance(expected, (list, tuple)) and isinstance(value, (list, tuple)):
-        return len(value) == len(expected) and all(
-            same(a, b, tolerance=tolerance) for a, b in zip(value, expected, strict=True)
-        )
-    if isinstance(expected, dict) and isinstance(value, dict):
-        found = {encode(key): item for key, item in value.items()}
-        wanted = {encode(key): item for key, item in expected.items()}
-        return found.keys() == wanted.keys() and all(
-            same(found[key], item, tolerance=tolerance) for key, item in wanted.items()
-        )
-    return encode(value) == encode(expected)
-
-
-def _near(value: float, expected: float, tolerance: float) -> bool:
-    if value == expected or (value != value and expected != expected):
-        return True
-    return abs(value - expected) <= tolerance * max(1.0, abs(expected)) < float("inf")
-
-
 def _tagged(value: object, depth: int) -> Any:
     kind = type(value)
     if depth > DEEPEST:

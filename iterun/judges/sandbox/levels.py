@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from iterun.errors import UnavailableError
 from iterun.judges.sandbox.folder import fresh_folder
-from iterun.judges.sandbox.users import tasks_of, unused_user
+from iterun.judges.sandbox.users import end_all_of, tasks_of, unused_user
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -56,7 +56,10 @@ class Room:
             with contextlib.ExitStack() as stack:
                 uid = None if os.getuid() else stack.enter_context(unused_user())
                 folder = stack.enter_context(fresh_folder(uid))
-                sweep = "children" if uid is None else "user"
+                sweep = "children"
+                if uid is not None:
+                    sweep = "user"
+                    stack.callback(end_all_of, uid)  # what a guard that was ended has left
                 yield [], settings | {"sweep": sweep, "uid": uid, "folder": folder}
 
     def _tasks(self) -> int | None:

@@ -65,7 +65,7 @@ class Desk:
         self._before: Usage | None = None  # of the iteration that goes on
         self._paid = 0.0  # before it
         self._open: list[Exchange] = []
-        if hasattr(model, "while_waiting"):  # a server's: signals are heard while it thinks
+        if hasattr(model, "while_waiting"):  # signals are heard while it thinks
             model.while_waiting = run.tick
         run.resolve(model_kind=model.kind)
         if model.kind == "program":

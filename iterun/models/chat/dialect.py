@@ -1,9 +1,9 @@
 """How a server is spoken to, and what of the protocol it turned out not to take.
 
 Servers differ in what they take: a JSON schema for the reply, several samples, a seed, the name
-`max_tokens`, going on from a begun reply. Each is tried; a server that refuses one by name is asked
-again without, and not tried with it again in the run. Every request that uses it would be refused
-alike, so that replies do not depend on which came first.
+`max_tokens`, a temperature, going on from a begun reply. Each is tried; a server that refuses one
+by name is asked again without, and not tried with it again in the run. Every request that uses it
+would be refused alike, so that replies do not depend on which came first.
 """
 
 from __future__ import annotations
@@ -32,7 +32,11 @@ _SAYS = {
     "max_tokens": r"use ['\"`]?max_completion_tokens",
     "seed": _UNKNOWN + r".*\bseed\b",
     "n": r"['\"`]n['\"`]|\bn (?:must|should|has|can|>|is|=)",
+    "temperature": _UNKNOWN + r".*\btemperature\b",
+    "top_p": _UNKNOWN + r".*\btop_p\b",
 }
+#: arguments of which the name may be refused or the value; words alone tell which
+_BY_WORDS = ("max_tokens", "temperature", "top_p")
 #: features by the argument that asks for them
 _FEATURES = {
     "response_format": "schema",
@@ -40,6 +44,8 @@ _FEATURES = {
     "max_tokens": "max_tokens",
     "seed": "seed",
     "n": "n",
+    "temperature": "temperature",
+    "top_p": "top_p",
 }
 _LOST = {
     "schema": "response_format: replies are asked for in words and parsed",
@@ -47,6 +53,8 @@ _LOST = {
     "max_tokens": "max_tokens: max_completion_tokens is sent in its place",
     "seed": "seed: another run may get other replies",
     "n": "n: samples are asked for one by one",
+    "temperature": "temperature: replies are drawn at the server's own",
+    "top_p": "top_p: replies are drawn with the server's own",
 }
 
 
@@ -64,10 +72,11 @@ class Dialect:
         sent: dict[str, Any] = {
             "model": self.model,
             "messages": self._messages(request, wants),
-            "temperature": request.temperature,
             "max_tokens" if "max_tokens" in wants else "max_completion_tokens": request.max_tokens,
         }
-        if request.top_p != 1:
+        if "temperature" in wants:
+            sent["temperature"] = request.temperature
+        if "top_p" in wants:
             sent["top_p"] = request.top_p
         if request.stop:
             sent["stop"] = list(request.stop[:MAX_STOPS])
@@ -117,10 +126,8 @@ class Dialect:
         """
         for argument, kind in _FEATURES.items():
             by_words = re.search(_SAYS[kind], said, re.IGNORECASE) is not None
-            # Of max_tokens the name may be refused or the number; words alone tell which.
-            if argument not in arguments or not (
-                by_words or (parameter == argument != "max_tokens")
-            ):
+            by_name = parameter == argument and argument not in _BY_WORDS
+            if argument not in arguments or not (by_words or by_name):
                 continue
             feature = (_schema_feature(request) or kind) if kind == "schema" else kind
             if feature not in self.refused:
@@ -131,7 +138,9 @@ class Dialect:
 
     def _wants(self, request: Request, n: int, seed: int | None) -> set[str]:
         """The features that are used for this request."""
-        wanted = {"max_tokens"}
+        wanted = {"max_tokens", "temperature"}
+        if request.top_p != 1:
+            wanted.add("top_p")
         if n > 1:
             wanted.add("n")
         if seed is not None:

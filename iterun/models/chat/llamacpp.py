@@ -19,7 +19,7 @@ from iterun.models.forms import wrong_form
 from iterun.types import ChatModel, Reply
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from torch import Tensor
 
@@ -92,6 +92,7 @@ class LlamaCpp(Counted):
         self._talk: Conversation = Conversation(
             name=name, tokenizer=tokens, config_ends=tokens.ends()
         )
+        self.while_waiting: Callable[[], None] = lambda: None  #: before each token; may raise
         self._written: list[int] = []  # what the cache holds
 
     def generate(self, requests: Sequence[Request]) -> list[Reply]:
@@ -199,6 +200,7 @@ class LlamaCpp(Counted):
 
         from iterun.models.chat.continuations import shared_length
 
+        self.while_waiting()
         # At least the last token is computed, since its logits are gone.
         kept = shared_length([[*self._written, -1], tokens]) if self._written else 0
         self._llama.n_tokens = kept  # `eval` drops what is beyond

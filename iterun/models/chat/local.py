@@ -28,7 +28,7 @@ from iterun.models.chat.rows import Rows
 from iterun.types import Reply
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from iterun.models.chat.fitting import Asked
     from iterun.models.lm import CausalLM
@@ -59,6 +59,15 @@ class LocalChat(Counted):
         )
         self._network = Network(model.module, model.name)
         self.prefixes = Prefixes(self._network, int(prefix_cache_mb * 1e6))
+
+    @property
+    def while_waiting(self) -> Callable[[], None]:
+        """Called before each pass through the network; may raise."""
+        return self._network.before_pass
+
+    @while_waiting.setter
+    def while_waiting(self, call: Callable[[], None]) -> None:
+        self._network.before_pass = call
 
     def __deepcopy__(self, memo: dict[int, Any]) -> LocalChat:
         """With weights of its own and the same counts; the prompts that were kept stay here."""

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 from iterun.errors import ConfigError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import torch
     from torch import Tensor, nn
 
@@ -29,6 +31,7 @@ class Network:
                 f"model={name} keeps a state in the place of keys and values, which chat needs",
                 hint="choose a transformer, as in model=smollm2-135m",
             )
+        self.before_pass: Callable[[], None] = lambda: None  #: may raise
         self._module: Any = module
         takes = inspect.signature(module.forward).parameters
         self._takes_positions = "position_ids" in takes
@@ -57,6 +60,7 @@ class Network:
             more["attention_mask"] = mask
         if positions is not None and self._takes_positions:
             more["position_ids"] = positions
+        self.before_pass()
         logits: Tensor = self._module(
             input_ids=ids, past_key_values=cache, use_cache=True, **more
         ).logits
@@ -64,6 +68,7 @@ class Network:
 
     def remember(self, ids: Tensor, cache: Any) -> None:
         """Let the cache grow by tokens whose logits nobody needs; as `logits`."""
+        self.before_pass()
         self._module.base_model(input_ids=ids, past_key_values=cache, use_cache=True)
 
     def fingerprint(self) -> int:

@@ -48,8 +48,8 @@ def as_completed(
             try:
                 done.put((number, work(item, stop)))
             except BaseException as error:  # noqa: BLE001  raised again by the one who waits
+                done.put((number, error))  # first: those that only hear of the stop come after it
                 stop.set()
-                done.put((number, error))
 
     for _ in range(min(limit, len(items))):
         threading.Thread(target=take, name="iterun-chat", daemon=True).start()

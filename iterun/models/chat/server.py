@@ -166,20 +166,23 @@ class ServerChat(Counted):
             "usage": super().state(),
             "asked": self._askings.state(),
             "refused": sorted(self._dialect.refused),
+            "server": self._server(),
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
         super().restore(state["usage"])
         self._askings.restore(state["asked"])
-        self._dialect.refused = set(state["refused"])
+        if state["server"] == self._server():  # a fork may ask another one, which may take more
+            self._dialect.refused = set(state["refused"])
 
     def close(self) -> None:
         self._closing()
 
+    def _server(self) -> dict[str, str]:
+        return {"id": self._settings.id, "base_url": self._settings.base_url}
+
     def _key(self, request: Request) -> str:
-        settings = self._settings
-        place = {"kind": self.kind, "id": settings.id, "base_url": settings.base_url}
-        return self._askings.key(described(request, **place))
+        return self._askings.key(described(request, kind=self.kind, **self._server()))
 
     def _ask_missing(
         self, requests: Sequence[Request], keys: Sequence[str], replies: list[Reply | None]

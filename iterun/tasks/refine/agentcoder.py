@@ -25,29 +25,26 @@ from typing import Any, ClassVar, Literal
 
 from iterun.core.procedure import Procedure
 from iterun.core.run import Run
-from iterun.data.code_problems import CodeProblems
-from iterun.errors import ConfigError, misset, too_small
+from iterun.errors import ConfigError, misset, shown, too_small
 from iterun.judges import code_report
-from iterun.judges.coding import Attempt, Rule, Trial, failure, unreadable
+from iterun.judges.coding import Rule
+from iterun.judges.coding_arms import Arms, Place
 from iterun.judges.designed import Designed
-from iterun.judges.executor import Executor, Turn, whole
+from iterun.judges.executor import Executor, whole
 from iterun.judges.exercises import Exercise, prepare
 from iterun.judges.programs import parse_program
 from iterun.judges.suites import parse_suite
+from iterun.judges.turns import OWN, Turn
 from iterun.judges.unit_tests import Bench, flat
 from iterun.models.chat.desk import Desk, Exchange
 from iterun.models.coder_agents import Agents
 from iterun.models.coder_program import SIMULATED, Traced, mark, propose
-from iterun.ops.attempts import wilson
 from iterun.types import ChatModel, Programmed, Request
 
 Feedback = Literal["error", "none"]
 ArmName = Literal["error", "none", "weak_tests"]
-Place = tuple[str, int]  # an arm, "" being the run's own, and the number of a problem
 Answer = tuple[Exchange, int]  # a reply and the number of a sample
 LONGEST = 400  # characters of a remark
-
-
 AT_LEAST_ONE = ("candidates", "suites", "asserts", "accept", "rounds", "max_tokens")
 
 
@@ -61,7 +58,7 @@ class AgentCoder(Procedure):
     candidates: int  #: programs a round and problem
     suites: int  #: of tests a problem
     asserts: int  #: asked for in a suite
-    accept: int  #: suites that have to pass
+    accept: int  #: suites that have to pass, with accept_rule=suites
     accept_rule: Rule  #: suites, or all_tests: every assert of all suites
     rounds: int  #: after the draft
     feedback: Feedback  #: error: the failing assert and its error; none
@@ -81,7 +78,7 @@ class AgentCoder(Procedure):
             yield misset(
                 "limit", self.limit, "leaves no problems", "as in task.limit=5, or null for all"
             )
-        if self.accept > self.suites:
+        if self.accept_rule == "suites" and self.accept > self.suites:
             hint = f"at most task.accept={self.suites}"
             yield misset("accept", self.accept, f"is more than task.suites={self.suites}", hint)
         if self.feedback in self.arms:
@@ -106,7 +103,7 @@ class AgentCoder(Procedure):
                 yield misset(name, getattr(self, name), wanted, f"as in task.{name}={example}")
 
     def start(self, run: Run) -> None:
-        self.run, data = run, run.data()
+        self.run, self.data = run, run.data()
         chat = run.model(ChatModel)  # type: ignore[type-abstract]  # a protocol
         self.programmed = isinstance(chat, Programmed)
         if isinstance(chat, Programmed):
@@ -118,7 +115,7 @@ class AgentCoder(Procedure):
             run.warn(sandbox.remark)
         self.bench = Bench(sandbox, self.test_timeout, run.progress)
         self.executor = Executor(self.bench, self.accept_rule, self.accept)
-        self.exercises = self._exercises(data)
+        self.exercises = self._exercises()
         self.agents = Agents(
             candidates=self.candidates,
             temperature=self.temperature,
@@ -130,8 +127,7 @@ class AgentCoder(Procedure):
         self.feedbacks = self._feedbacks()
         designers = [arm for arm in self.feedbacks if arm in ("", "weak_tests")]
         self.designed = Designed(self.exercises, designers, self.suites, self.bench)
-        self.attempts = {arm: [Attempt() for _ in self.exercises] for arm in self.feedbacks}
-        self.curves: dict[str, list[float]] = {arm: [] for arm in self.feedbacks}
+        self.by_arm = Arms(self.feedbacks, len(self.exercises))
 
     def length(self) -> int:
         return self.rounds
@@ -141,23 +137,17 @@ class AgentCoder(Procedure):
 
     def step(self, i: int) -> Mapping[str, float]:
         since = self.bench.seconds
-        places = [
-            (arm, k)
-            for arm, attempts in self.attempts.items()
-            for k, attempt in enumerate(attempts)
-            if not attempt.accepted
-        ]
+        places = self.by_arm.open()
         unread = self._design(places, i)
         answers = self._ask(places, i)
         turns = [self._turn(place, answers[place]) for place in places]
         self.executor.judge(turns, i)
-        for turn in turns:
-            self._note(turn, answers[turn.arm, self.exercises.index(turn.exercise)], i)
+        for place, turn in zip(places, turns, strict=True):
+            self._note(place, turn, answers[place], i)
         self._keep(turns, i)
         self.desk.file()
-        for arm, attempts in self.attempts.items():
-            self.curves[arm].append(sum(it.right for it in attempts) / len(attempts))
-        if all(it.accepted for attempts in self.attempts.values() for it in attempts):
+        self.by_arm.end_round()
+        if not self.by_arm.open():
             self.run.stop("all accepted")
         unread += sum(not code for turn in turns if not turn.arm for code in turn.programs)
         self.run.cost(seconds_sandbox=self.bench.seconds - since)
@@ -165,46 +155,55 @@ class AgentCoder(Procedure):
 
     def state(self) -> dict[str, Any]:
         return {
+            "data": self.data.fingerprint,
             "problems": [exercise.problem.id for exercise in self.exercises],
-            "attempts": {arm: [it.state() for it in some] for arm, some in self.attempts.items()},
+            "arms": self.by_arm.state(),
             "designed": self.designed.state(),
-            "curves": self.curves,
         }
 
     def restore(self, state: dict[str, Any]) -> None:
+        if state["data"] != self.data.fingerprint:
+            raise ConfigError(
+                f"data={self.data.name}: the state is of another set of problems",
+                hint="leave data= as it was, or begin a new run",
+            )
         if state["problems"] != [exercise.problem.id for exercise in self.exercises]:
             raise ConfigError(
-                f"task.limit={self.limit}: the state is of {len(state['problems'])} other problems",
-                hint="leave data= and task.limit as they were, or begin a new run",
+                f"task.limit={shown(self.limit)}: the state is of {len(state['problems'])} other "
+                "problems",
+                hint="leave task.limit as it was, or begin a new run",
             )
-        if set(state["attempts"]) != set(self.attempts):
+        if set(state["arms"]["attempts"]) != set(self.feedbacks):
             raise ConfigError(
-                f"task.arms={self.arms}: the state is of other arms",
+                f"task.arms={shown(self.arms)}: the state is of other arms",
                 hint="leave task.arms and task.feedback as they were, or begin a new run",
             )
-        for arm, some in state["attempts"].items():
-            for attempt, kept in zip(self.attempts[arm], some, strict=True):
-                attempt.restore(kept)
         self.designed.restore(state["designed"])
-        self.curves = state["curves"]
+        self.by_arm.restore(state["arms"])
 
     def result(self) -> Mapping[str, Any]:
         title = f"{self.name} on {len(self.exercises)} problems"
         title += f"\n{self.desk.subtitle}" if self.desk.subtitle else ""
-        named = {arm or f"feedback={self.feedback}": ys for arm, ys in self.curves.items()}
+        named = {arm or f"feedback={self.feedback}": ys for arm, ys in self.by_arm.curves.items()}
         self.run.save_image("pass.png", code_report.curve(named, title))
-        for exercise, attempt in zip(self.exercises, self.attempts[""], strict=True):
+        for exercise, attempt in zip(self.exercises, self.by_arm.attempts[""], strict=True):
             text = whole(exercise, attempt.program)
             self.run.save_text(f"programs/{exercise.problem.id}.py", text)
-        n, right = len(self.exercises), sum(it.right for it in self.attempts[""])
+        solved_ci = self.by_arm.solved_ci()
         simulated = {"simulated": list(SIMULATED)} if self.programmed else {}
-        return {"problems": n, "pass@1_ci": list(wilson(right, n)), **self._measured(), **simulated}
+        return {
+            "problems": len(self.exercises),
+            "solved_ci": solved_ci,
+            "pass@1_ci": solved_ci[OWN],
+            **self._measured(),
+            **simulated,
+        }
 
     # What is set up.
 
-    def _exercises(self, data: CodeProblems) -> list[Exercise]:
+    def _exercises(self) -> list[Exercise]:
         """The problems, with hidden tests and mutants; those that can't be used are told."""
-        problems = list(data.test)[: self.limit]
+        problems = list(self.data.test)[: self.limit]
         found, refused = prepare(
             problems,
             self.bench,
@@ -215,7 +214,7 @@ class AgentCoder(Procedure):
         told = "; ".join(f"{id}: {why}" for id, why in refused.items())[:LONGEST]
         if not found:
             raise ConfigError(
-                f"data={data.name} has no problem that can be used: {told}",
+                f"data={self.data.name} has no problem that can be used: {told}",
                 hint="allow more time or memory, as in sandbox.timeout=20 sandbox.memory_mb=4096",
             )
         if refused:
@@ -273,9 +272,8 @@ class AgentCoder(Procedure):
     def _ask(self, places: Sequence[Place], i: int) -> dict[Place, list[Answer]]:
         """The programmer's answers; those of the draft serve all arms."""
         asking = list(places) if i else [(arm, k) for arm, k in places if not arm]
-        groups = [
-            self._programs(*pair, i) for pair in zip(asking, self._seen(asking, i), strict=True)
-        ]
+        seen = self._seen(asking, i)
+        groups = [self._programs(place, seen.get(place, ()), i) for place in asking]
         exchanges = iter(self.desk.ask([request for group in groups for request in group]))
         found: dict[Place, list[Answer]] = {}
         for place, group in zip(asking, groups, strict=True):
@@ -286,7 +284,7 @@ class AgentCoder(Procedure):
 
     def _programs(self, place: Place, tests: Sequence[Traced], i: int) -> list[Request]:
         arm, k = place
-        problem, attempt = self.exercises[k].problem, self.attempts[arm][k]
+        problem, attempt = self.exercises[k].problem, self.by_arm.attempts[arm][k]
         if i == 0:
             return self.agents.draft(problem, self.exercises[k].mutants)
         if self.feedbacks[arm] == "none":
@@ -296,21 +294,24 @@ class AgentCoder(Procedure):
             problem, attempt.program, attempt.feedback, tests, tried, arm=arm, i=i
         )
 
-    def _seen(self, places: Sequence[Place], i: int) -> list[list[Traced]]:
+    def _seen(self, places: Sequence[Place], i: int) -> dict[Place, list[Traced]]:
         """What a program that looks for its fault sees of its tests; a model sees words alone."""
-        told = [self.programmed and i > 0 and self.feedbacks[arm] == "error" for arm, _ in places]
+        if i == 0 or not self.programmed:
+            return {}
+        told = [(arm, k) for arm, k in places if self.feedbacks[arm] == "error"]
         jobs = [
-            ([whole(self.exercises[k], self.attempts[arm][k].program)], self._tests(arm, k))
-            for (arm, k), is_told in zip(places, told, strict=True)
-            if is_told
+            (self.exercises[k], self.by_arm.attempts[arm][k].program, self._tests(arm, k))
+            for arm, k in told
         ]
-        traces = iter(self.bench.traces(jobs))
-        found = []
-        for (arm, k), is_told in zip(places, told, strict=True):
-            outcomes = next(traces)[0][1] if is_told else ()
-            pairs = zip(self._tests(arm, k), outcomes, strict=False)
-            found.append([Traced(test, o.passed, frozenset(o.lines)) for test, o in pairs])
-        return found
+        return {
+            place: [
+                Traced(test, it.passed, frozenset(it.lines))
+                for test, it in zip(tests, outcomes, strict=False)
+            ]
+            for place, (_, _, tests), outcomes in zip(
+                told, jobs, self.executor.followed(jobs), strict=True
+            )
+        }
 
     def _tests(self, arm: str, k: int) -> tuple[str, ...]:
         return flat(self.designed.suites(arm, k))
@@ -319,7 +320,7 @@ class AgentCoder(Procedure):
 
     def _turn(self, place: Place, answers: Sequence[Answer]) -> Turn:
         arm, k = place
-        exercise, attempt = self.exercises[k], self.attempts[arm][k]
+        exercise, attempt = self.exercises[k], self.by_arm.attempts[arm][k]
         entry = exercise.problem.entry
         programs = [parse_program(one.reply.texts[j], entry) or "" for one, j in answers]
         if self.programmed:
@@ -327,56 +328,23 @@ class AgentCoder(Procedure):
         suites = self.designed.suites(arm, k)
         return Turn(arm=arm, exercise=exercise, attempt=attempt, suites=suites, programs=programs)
 
-    def _note(self, turn: Turn, answers: Sequence[Answer], i: int) -> None:
+    def _note(self, place: Place, turn: Turn, answers: Sequence[Answer], i: int) -> None:
         """For the transcript; the draft is noted as the run's own arm has judged it."""
-        if i == 0 and turn.arm:
+        arm, k = place
+        if i == 0 and arm:
             return
+        solved = {"solved": self.by_arm.solved([arm] if i else self.feedbacks, k)}
         for (exchange, j), code, trial in zip(answers, turn.programs, turn.trials, strict=True):
-            exchange.judged(j, code or None, self._verdict(turn, trial))
-
-    def _verdict(self, turn: Turn, trial: Trial | None) -> dict[str, Any]:
-        """What its own tests say of a program, for the transcript."""
-        by = {"by": "its tests"}
-        if trial is None:
-            said = [unreadable(turn.exercise.problem.entry)]
-            return {"ok": False, "score": 0.0, "violations": said, **by}
-        score = trial.n_passed / max(1, len(trial.suites))
-        said = [failure(trial.failing, trial.error)] if trial.failing else []
-        accepted = trial.accepted(self.accept_rule, self.accept)
-        return {"ok": accepted, "score": score, "violations": said, **by}
+            verdict = turn.verdict(trial, self.accept_rule, self.accept)
+            exchange.judged(j, code or None, verdict | solved)
 
     def _keep(self, turns: Sequence[Turn], i: int) -> None:
-        """Every program, how it ran, and what changed in the best ones."""
-        programs = [
-            {
-                "arm": turn.arm or "own",
-                "instance": turn.exercise.problem.id,
-                "sample": j,
-                "text": code,
-            }
-            for turn in turns
-            if i or not turn.arm
-            for j, code in enumerate(turn.programs)
-            if code
-        ]
-        self.run.append("programs.jsonl", programs)
-        self.run.append("executions.jsonl", [row for turn in turns for row in turn.rows()])
-        changes = [
-            code_report.diff(turn.before, turn.attempt.program, f"{turn.arm or 'own'}/{id}")
-            for turn in turns
-            for id in [turn.exercise.problem.id]
-            if i
-        ]
-        if text := "".join(changes):
+        """Every program, the draft's once, how it ran, and what changed in the best ones."""
+        said = [turn for turn in turns if i or not turn.arm]
+        self.run.append("programs.jsonl", [row for turn in said for row in turn.texts()])
+        self.run.append("executions.jsonl", [row for turn in turns for row in turn.executions()])
+        if i and (text := "".join(turn.change() for turn in turns)):
             self.run.save_text("changes.patch", text, at=i)
 
     def _measured(self) -> dict[str, float]:
-        own = self.attempts[""]
-        found: dict[str, float] = {
-            "solved": sum(it.right for it in own),
-            "solved_frac": sum(it.right for it in own) / len(own),
-            "open": sum(not it.accepted for it in own),
-        }
-        for arm, attempts in self.attempts.items():
-            found |= code_report.rates(attempts, arm)
-        return found | self.designed.metrics()
+        return self.by_arm.metrics() | self.designed.metrics()

@@ -32,6 +32,7 @@ from typing import Any, ClassVar, Literal
 
 from iterun.core.procedure import Procedure
 from iterun.core.run import Run
+from iterun.data.cache import digest
 from iterun.errors import ConfigError, too_small
 from iterun.judges import coloring as judge
 from iterun.judges.coloring_chains import Chain, Critic, arms_of, counts, main_arm
@@ -73,7 +74,7 @@ class Coloring(Procedure):
         if isinstance(chat, Programmed):
             chat.answer_with(propose)
         self.desk, self.model = Desk(chat, run), chat
-        self.graphs = list(data.drawn(run.numpy("graphs", 0)))
+        self.data_name, self.graphs = data.name, list(data.drawn(run.numpy("graphs", 0)))
         self.prompts = Prompts(
             temperature=self.temperature, constrained=self.constrained, max_tokens=self.max_tokens
         )
@@ -113,10 +114,9 @@ class Coloring(Procedure):
             if chain.asks_for_answer
         ]
         exchanges = self.desk.ask([self._question(chain, k, i) for k, chain in chains])
-        failed = sum(
-            self._take([chain], exchange, i)
-            for (_, chain), exchange in zip(chains, exchanges, strict=True)
-        )
+        failed = 0
+        for (_, chain), exchange in zip(chains, exchanges, strict=True):
+            failed += self._take([chain], exchange, i) and chain.arm == self.main
         arms = [arm for arm in self.arms if arm != "direct"]
         if not any(chain.is_open for arm in arms for chain in self.chains[arm]):
             self.run.stop("nothing open")
@@ -124,6 +124,7 @@ class Coloring(Procedure):
 
     def state(self) -> dict[str, Any]:
         return {
+            "graphs": [digest(graph.dimacs()) for graph in self.graphs],
             "chains": {arm: [chain.state() for chain in self.chains[arm]] for arm in self.arms},
             "told": dict(self.told),
             "curves": self.curves,
@@ -137,10 +138,10 @@ class Coloring(Procedure):
                 f"arms {', '.join(state['chains'])}",
                 hint="leave both as they were, or begin a new run",
             )
-        if (found := len(state["chains"]["direct"])) != len(self.graphs):
+        if state["graphs"] != [digest(graph.dimacs()) for graph in self.graphs]:
             raise ConfigError(
-                f"data= has {len(self.graphs)} graphs: the state is of {found}",
-                hint="leave data= as it was, or begin a new run",
+                f"data={self.data_name}: the state is of {len(state['graphs'])} other graphs",
+                hint="leave data= and data.* as they were, or begin a new run",
             )
         for arm in self.arms:
             for chain, kept in zip(self.chains[arm], state["chains"][arm], strict=True):
@@ -201,12 +202,19 @@ class Coloring(Procedure):
             for chain in chains:
                 chain.miss()
             return False
-        for chain in chains:
-            draw = self.run.numpy("claims", chain.graph.name, i)
-            verdict = chain.take(exchange.reply.text, whole_past=self.history == "full", draw=draw)
-        colors, verdict = judge.judged(chains[0].graph, exchange.reply.text)
-        words = None if colors is None else [chains[0].graph.color_names[c] for c in colors]
-        exchange.judged(0, words, asdict(verdict))
+        graph, whole_past = chains[0].graph, self.history == "full"
+        taken = [
+            chain.take(
+                exchange.reply.text,
+                whole_past=whole_past,
+                draw=self.run.numpy("claims", graph.name, i),
+            )
+            for chain in chains
+        ]
+        colors, verdict = taken[0]  # the same for all of them
+        words = None if colors is None else [graph.color_names[c] for c in colors]
+        solved = {"solved": {chain.arm: chain.solved for chain in chains}}
+        exchange.judged(0, words, asdict(verdict) | solved)
         return colors is None
 
     def _confusion(self, kinds: Sequence[str], exchanges: Sequence[Exchange]) -> None:

@@ -15,7 +15,6 @@ from iterun.judges.sandbox import (
     Program,
     Sandbox,
     open_sandbox,
-    same,
 )
 
 if TYPE_CHECKING:
@@ -44,7 +43,7 @@ def test_calls_bring_values_back_at_every_level(level: Level) -> None:
 
     assert result.status == "pass"
     expected = {"sum": 6, "parts": (4, 2), "half": 2.0, "set": {4, 2}}
-    assert same(result.outputs[0].value, expected)
+    assert result.outputs[0].value == expected
     assert result.outputs[1].value["sum"] == 10**30
 
 
@@ -116,7 +115,7 @@ def test_each_call_has_its_value_or_its_error(sandbox: Sandbox) -> None:
 
     assert result.status == "fail"
     assert [output.status for output in result.outputs] == ["pass", "fail", "fail", "fail"]
-    assert same(result.outputs[0].value, [0.5])
+    assert result.outputs[0].value == [0.5]
     assert "division by zero (line 1)" in result.outputs[1].error
     assert "function has no plain form" in result.outputs[2].error
     assert "missing 1 required positional argument" in result.outputs[3].error

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from iterun.judges.sandbox.codec import NotPlainError, decode, encode, same
+from iterun.judges.sandbox.codec import NotPlainError, decode, encode
 
 KEYS = st.one_of(
     st.none(), st.booleans(), st.integers(), st.floats(), st.text(), st.binary(max_size=9),
@@ -35,14 +35,10 @@ class Liar(int):
 
 @given(VALUES)
 def test_a_value_comes_back_in_value_and_type(value: object) -> None:
-    assert same(decode(encode(value)), value)
+    again = decode(encode(value))
 
-
-@given(VALUES, VALUES)
-def test_values_are_the_same_just_if_their_texts_are(left: object, right: object) -> None:
-    """Dicts apart: their texts keep the order of the items, which doesn't count."""
-    if "{" not in repr(left):
-        assert same(left, right) == (encode(left) == encode(right))
+    assert type(again) is type(value)
+    assert encode(again) == encode(value)  # other types have other texts, as below
 
 
 @pytest.mark.parametrize(
@@ -52,19 +48,14 @@ def test_values_are_the_same_just_if_their_texts_are(left: object, right: object
         ({1: 2}, {True: 2}), ({1: 2}, {1: 2.0}), (None, 0), ([1, [2]], [1, (2,)]), ({1}, {1.0}),
     ],
 )  # fmt: skip
-def test_equal_values_of_other_types_are_not_the_same(left: object, right: object) -> None:
-    assert not same(left, right)
-
-
-def test_floats_may_differ_by_the_tolerance_and_nan_is_nan() -> None:
-    assert same([0.1 + 0.2, float("nan")], [0.3, float("nan")], tolerance=1e-9)
-    assert not same(0.1 + 0.2, 0.3)
-    assert not same(1.0, float("inf"), tolerance=1.0)
-    assert not same(float("nan"), 1.0, tolerance=1.0)
+def test_equal_values_of_other_types_have_other_texts(left: object, right: object) -> None:
+    assert encode(left) != encode(right)
 
 
 def test_dicts_of_collections_count_as_dict() -> None:
-    assert same(decode(encode(Counter("aab"))), {"a": 2, "b": 1})
+    again = decode(encode(Counter("aab")))
+
+    assert (type(again), again) == (dict, {"a": 2, "b": 1})
 
 
 @pytest.mark.parametrize(
@@ -103,4 +94,4 @@ def test_any_json_is_read_or_refused(form: object) -> None:
         value = decode(json.dumps(form))
     except NotPlainError:
         return
-    assert same(decode(encode(value)), value)
+    assert encode(decode(encode(value))) == encode(value)

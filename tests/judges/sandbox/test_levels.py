@@ -132,6 +132,27 @@ def test_two_sandboxes_at_once_are_two_users() -> None:
         assert {one, other} <= set(range(FIRST, FIRST + MANY))
 
 
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can be another user")
+def test_a_guard_that_is_late_leaves_no_program_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is ended half a second after the start, with all that the program has begun by then."""
+    import psutil
+
+    monkeypatch.setattr(process, "GRACE", -19.5)
+    code = "import os\nfor _ in range(3): os.fork() or os.setsid()\nwhile True: pass"
+
+    result = open_sandbox(level="rlimits", timeout=20).run_python(code)
+
+    assert result.status == "timeout"
+    assert result.seconds < 15
+    found = [
+        it
+        for it in psutil.process_iter(["uids"])
+        if it.info["uids"].real in range(FIRST, FIRST + MANY)
+    ]
+    alive = psutil.wait_procs(found, timeout=5)[1]
+    assert [it for it in alive if it.status() != psutil.STATUS_ZOMBIE] == []
+
+
 @pytest.mark.slow
 def test_a_guard_ends_when_nobody_asks_any_more(level: Level) -> None:
     """A run that is killed leaves no sandbox behind, not even until the time limit."""

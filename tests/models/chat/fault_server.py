@@ -33,9 +33,10 @@ class Status:
     headers: dict[str, str] = field(default_factory=dict)
     message: str = "as the test wants it"
     code: str | None = None
+    param: str | None = None  #: the argument that it is about
 
     def answer(self, call: Handler) -> None:
-        error = {"message": self.message, "type": "test", "param": None, "code": self.code}
+        error = {"message": self.message, "type": "test", "param": self.param, "code": self.code}
         call.send_json({"error": error}, self.status, self.headers)
 
 

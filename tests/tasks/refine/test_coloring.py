@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import csv
+import os
+import signal
 
 import networkx as nx
 import pytest
 from coloring_runs import graph_file, instances, metrics, recounted, run, scripted, transcript
 from PIL import Image
-from task_runs import EVERY_CHECKPOINT, artifacts, go_on_from, story
+from task_runs import EVERY_CHECKPOINT, artifacts, go_on_from, story, taken_up
 
+from iterun.cli.transcript import open_failures
 from iterun.errors import ConfigError
 from iterun.launch.fork import prepare
+from iterun.models.chat.local import LocalChat
 from iterun.ops.attempts import mean_pass_at_k
 from iterun.store.reader import RunView
 
@@ -185,6 +189,46 @@ def test_a_reply_that_is_no_coloring_hears_so_and_the_last_one_stands(tmp_path):
     assert said[1] == WRONG
 
 
+def test_replies_that_cannot_be_read_are_counted_in_the_main_arm_alone(tmp_path):
+    rows = [
+        {"agent": "external_all", "reply": "I can't.", "times": None},
+        {"reply": WRONG, "times": None},
+    ]
+    view = run(
+        tmp_path / "run", *scripted(tmp_path, rows), *graph_file(tmp_path, TRIANGLE),
+        "task.rounds=1", "task.verify_probe=false",
+    )  # fmt: skip
+    own = run(
+        tmp_path / "own", *scripted(tmp_path, rows), *graph_file(tmp_path, TRIANGLE),
+        "task.rounds=1", "task.verify_probe=false", "task.feedback=all",
+    )  # fmt: skip
+
+    assert metrics(view)[-1]["parse_fail"] == 0
+    assert metrics(own)[-1]["parse_fail"] == 1
+
+
+def test_a_critic_that_says_nothing_does_not_hold_the_answers_up(tmp_path):
+    rows = [
+        {"agent": "critic", "reply": "", "times": None},
+        {"agent": "self", "reply": GOLD},
+        {"agent": "direct", "reply": WRONG},
+    ]
+    view = run(
+        tmp_path / "run", *scripted(tmp_path, rows), *graph_file(tmp_path, TRIANGLE),
+        "task.critic=self", "task.rounds=1", "task.verify_probe=false",
+    )  # fmt: skip
+
+    assert [found["solved"] for found in metrics(view)] == [0, 1]
+
+
+def test_what_stays_unsolved_is_what_the_metrics_count(whole):
+    """Of every arm: those that accepted a first answer are not asked again, and are listed too."""
+    found = open_failures(transcript(whole))
+
+    for arm in ARMS:
+        assert sum(row["arm"] == arm for row in found) == 12 - metrics(whole)[-1][f"solved_{arm}"]
+
+
 @pytest.mark.parametrize(
     "feedback", ["random", *(pytest.param(f, marks=pytest.mark.slow) for f in ("passfail", "all"))]
 )
@@ -254,6 +298,16 @@ def test_a_fork_of_other_arms_is_refused(whole, tmp_path):
         ready.begin(lambda mode: lambda event: None)
 
 
+@pytest.mark.parametrize(
+    "word", ["data.vertices=[9,11]", "data.edge_p=0.9", "data.colors=4", "data.n_instances=3"]
+)
+def test_a_fork_with_other_graphs_is_refused(word, whole, tmp_path):
+    ready = prepare(whole.directory, [word], outputs=tmp_path, iteration=2, argv=[])
+
+    with pytest.raises(ConfigError, match="data=planted-graphs: the state is of 12 other graphs"):
+        ready.begin(lambda mode: lambda event: None)
+
+
 @pytest.mark.long
 @pytest.mark.slow
 def test_a_graph_too_large_to_count_has_no_chance_but_a_remark(tmp_path):
@@ -299,3 +353,24 @@ def test_bad_input_is_one_sentence_with_a_hint(line, tmp_path):
 
     assert REFUSED[line] in refused.value.message
     assert refused.value.hint
+
+
+def test_a_run_left_while_its_model_writes_resumes_to_the_same_bits(tmp_path, monkeypatch):
+    """The signal comes with the first request of round 1, and is heard inside of it."""
+    line = ["model=opt-mini", "model.kinds=[lm,chat]", "data.n_instances=2", "task.rounds=1"]
+    line += ["data.vertices=[3,3]", "task.verify_probe=false", "task.critic=external"]
+    whole = run(tmp_path / "whole", *line)
+    generate, calls = LocalChat.generate, []
+
+    def signalled(self, requests):
+        calls.append(requests)
+        if len(calls) == 2:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return generate(self, requests)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(LocalChat, "generate", signalled)
+        left = run(tmp_path / "left", *line, "checkpoint.grace=0")
+
+    assert (left.status.state, len(metrics(left))) == ("interrupted", 1)
+    assert story(taken_up(left.directory)) == story(whole)
