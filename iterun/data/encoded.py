@@ -65,22 +65,28 @@ class _Column:
         return self._rows[i][self._name]
 
 
-def of_dataset(rows: Any, setting: str) -> Encoded:
-    """A `datasets.Dataset` with an image column and `label`.
+def of_dataset(rows: Any, setting: str, label: str) -> Encoded:
+    """A `datasets.Dataset` with columns of pictures and classes.
 
     Args:
         rows: the data set.
         setting: as typed, for the message.
+        label: name of the column of classes.
     """
     from datasets import Image
 
-    image = _image_column(rows.column_names, setting)
-    rows = rows.select_columns([image, "label"]).cast_column(image, Image(decode=False))
-    return Encoded(_Column(rows, image), rows["label"][:])
+    image = _image_column(rows.column_names, setting, label)
+    rows = rows.select_columns([image, label]).cast_column(image, Image(decode=False))
+    return Encoded(_Column(rows, image), rows[label][:])
 
 
-def of_folder(path: str, split: str) -> Encoded:
+def of_folder(path: str, split: str, label: str) -> Encoded:
     """One split of a local folder.
+
+    Args:
+        path: the folder.
+        split: its name in there.
+        label: name of the column of classes.
 
     Raises:
         ConfigError: there is none, or it holds no such split.
@@ -96,10 +102,10 @@ def of_folder(path: str, split: str) -> Encoded:
 
         try:
             saved = datasets.load_from_disk(str(folder))
-            return of_dataset(saved[split], setting)
+            return of_dataset(saved[split], setting, label)
         except (KeyError, OSError, ValueError) as error:
             raise _unreadable(setting, split, error) from error
-    return _of_parquet(folder, split, setting)
+    return _of_parquet(folder, split, setting, label)
 
 
 def fingerprint(path: str) -> str:
@@ -132,7 +138,7 @@ def existing_folder(path: str) -> Path:
     return folder
 
 
-def _of_parquet(folder: Path, split: str, setting: str) -> Encoded:
+def _of_parquet(folder: Path, split: str, setting: str, label: str) -> Encoded:
     import pyarrow
     import pyarrow.parquet
 
@@ -144,20 +150,20 @@ def _of_parquet(folder: Path, split: str, setting: str) -> Encoded:
         )
     try:
         parts = [pyarrow.parquet.read_table(file) for file in files]
-        image = _image_column(parts[0].column_names, setting)
-        table = pyarrow.concat_tables([part.select([image, "label"]) for part in parts])
+        image = _image_column(parts[0].column_names, setting, label)
+        table = pyarrow.concat_tables([part.select([image, label]) for part in parts])
     except (pyarrow.ArrowException, OSError, KeyError) as error:
         raise _unreadable(setting, split, error) from error
-    return Encoded(table[image].to_pylist(), table["label"].to_pylist())
+    return Encoded(table[image].to_pylist(), table[label].to_pylist())
 
 
-def _image_column(names: Sequence[str], setting: str) -> str:
+def _image_column(names: Sequence[str], setting: str, label: str) -> str:
     """The image column's name, of those that the hub's copies have."""
     found = [name for name in IMAGE_COLUMNS if name in names]
-    if not found or "label" not in names:
+    if not found or label not in names:
         raise ConfigError(
-            f"{setting} has the columns {', '.join(names)}; img (or image) and label are needed",
-            hint="rename them, as in dataset.rename_column('class', 'label')",
+            f"{setting} has the columns {', '.join(names)}; img (or image) and {label} are needed",
+            hint=f"rename them, as in dataset.rename_column('class', '{label}')",
         )
     return found[0]
 

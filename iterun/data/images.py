@@ -1,4 +1,4 @@
-"""Published sets of labelled pictures: CIFAR-10, MNIST, ImageNet; from the hub or a local folder.
+"""Published sets of labelled pictures: CIFAR, MNIST, ImageNet; from the hub or a local folder.
 
 None has a `dev` split of its own: `data.dev` pictures of `train` are set apart for it, the same
 ones in every run; at 0, as in papers, `train` is whole and `dev` empty.
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from iterun.data import encoded
 from iterun.data.cache import digest
+from iterun.data.hub import first_line
 from iterun.data.hub_text import rows
 from iterun.data.image_files import Decoded
 from iterun.data.pictures import (
@@ -43,6 +44,7 @@ class Published:
     n_classes: int
     normalize: Normalization
     test: str = "test"  #: the hub's name of the split
+    label: str = "label"  #: the column of the classes
 
 
 CIFAR10 = Published(
@@ -51,6 +53,14 @@ CIFAR10 = Published(
     shape=(3, 32, 32),
     n_classes=10,
     normalize=Normalization(scale=255, mean=(0.4914, 0.4822, 0.4465), std=(0.2470, 0.2435, 0.2616)),
+)
+CIFAR100 = Published(
+    id="uoft-cs/cifar100",
+    config=None,
+    shape=(3, 32, 32),
+    n_classes=100,
+    normalize=Normalization(scale=255, mean=(0.5071, 0.4865, 0.4409), std=(0.2673, 0.2564, 0.2762)),
+    label="fine_label",
 )
 MNIST = Published(
     id="ylecun/mnist",
@@ -81,6 +91,13 @@ def cifar10(
         dev: pictures of the 50,000 to set apart.
     """
     return _in_memory(CIFAR10, name, path, revision, dev, augment=flip_and_crop)
+
+
+def cifar100(
+    *, name: str = "cifar100", path: str | None = None, revision: str | None = None, dev: int = 0
+) -> Pictures:
+    """CIFAR-100 with its 100 fine classes; augmented and set as `cifar10`."""
+    return _in_memory(CIFAR100, name, path, revision, dev, augment=flip_and_crop)
 
 
 def mnist(
@@ -163,11 +180,11 @@ def _encoded(
     known: Published, name: str, path: str | None, revision: str | None, split: str
 ) -> encoded.Encoded:
     if path:
-        return encoded.of_folder(path, split)
+        return encoded.of_folder(path, split, known.label)
     hub_split = known.test if split == "test" else split
     offline = encoded.OFFLINE
     found = rows(name, known.id, known.config, split=hub_split, revision=revision, offline=offline)
-    return encoded.of_dataset(found, f"data={name}")
+    return encoded.of_dataset(found, f"data={name}", known.label)
 
 
 def _decoded(found: encoded.Encoded, known: Published, name: str) -> tuple[Tensor, Tensor]:
@@ -187,7 +204,13 @@ def _decoded(found: encoded.Encoded, known: Published, name: str) -> tuple[Tenso
                 hint="name a folder that holds the set itself: data.path=FOLDER",
             )
         pixels[i] = np.asarray(picture).reshape(height, width, channels)
-    classes = torch.as_tensor(found.classes, dtype=torch.long)
+    try:
+        classes = torch.as_tensor(found.classes, dtype=torch.long)
+    except (TypeError, ValueError) as error:
+        raise ConfigError(
+            f"data={name}: its labels are no numbers of classes: {first_line(error)}",
+            hint=f"number them, as in dataset.class_encode_column('{known.label}')",
+        ) from error
     if len(classes) and not 0 <= int(classes.min()) <= int(classes.max()) < known.n_classes:
         raise ConfigError(
             f"data={name}: a label is outside 0 to {known.n_classes - 1}",

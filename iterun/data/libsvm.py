@@ -62,23 +62,13 @@ def libsvm(
     train_file, test_file = _files(path, test)
     files = {"data.path": train_file} | ({"data.test": test_file} if test_file else {})
     found = _read(files)
-    labels = [np.unique(y, return_inverse=True) for y in [np.concatenate([y for _, y in found])]]
-    (classes, numbers), n = labels[0], len(found[0][1])
+    classes, y = np.unique(np.concatenate([labels for _, labels in found]), return_inverse=True)
     if not 2 <= len(classes) <= MOST_CLASSES:
         raise ConfigError(
             f"data.path={path} has {len(classes)} distinct labels, which are no classes",
             hint=f"take a set of 2 to {MOST_CLASSES} classes",
         )
-    numbers = numbers.astype(np.int64)
-    if test_file:
-        train, held_out = (
-            Samples(x, y) for (x, _), y in zip(found, np.split(numbers, [n]), strict=True)
-        )
-    else:
-        order = np.random.default_rng(0).permutation(n)
-        n_test = round(float(test) * n)
-        parts = np.sort(order[n_test:]), np.sort(order[:n_test])
-        train, held_out = (Samples(found[0][0][part], numbers[part]) for part in parts)
+    train, held_out = _split([x for x, _ in found], y.astype(np.int64), test)
     if not (len(train.y) and len(held_out.y)):
         raise ConfigError(
             f"data.test={test} leaves nothing to train on or to test with",
@@ -87,7 +77,7 @@ def libsvm(
     return LabeledTable(
         name=name,
         fingerprint=fingerprint({"path": path, "test": test}),
-        n_features=found[0][0].shape[1],
+        n_features=train.x.shape[1],
         n_classes=len(classes),
         train=train,
         test=held_out,
@@ -105,7 +95,7 @@ def fingerprint(settings: Mapping[str, Any]) -> str:
     return digest(*(str(test) if file is None else file.read_bytes() for file in files))
 
 
-def _files(path: str | None, test: str | float | None) -> tuple[Path, Path | None]:
+def _files(path: object, test: str | float | None) -> tuple[Path, Path | None]:
     if not path:
         raise ConfigError(
             "data=libsvm needs a file: data.path is empty", hint="as in data.path=a1a.txt"
@@ -116,8 +106,27 @@ def _files(path: str | None, test: str | float | None) -> tuple[Path, Path | Non
             raise ConfigError(
                 f"data.test={typed} is neither a share nor a file", hint="as in data.test=0.2"
             )
-        return _existing("data.path", path), None
-    return _existing("data.path", path), _existing("data.test", test)
+        return _existing("data.path", str(path)), None
+    return _existing("data.path", str(path)), _existing("data.test", test)
+
+
+def _split(x: list[Any], y: NDArray[np.int64], test: str | float) -> tuple[Samples, Samples]:
+    """To train on and to test with: two files as they are, or one apart by a share.
+
+    Args:
+        x: features of each file.
+        y: classes, of all files in one row.
+        test: share of the one file.
+    """
+    import numpy as np
+
+    n = x[0].shape[0]
+    if len(x) == 2:
+        return Samples(x[0], y[:n]), Samples(x[1], y[n:])
+    order = np.random.default_rng(0).permutation(n)
+    n_test = round(float(test) * n)
+    train, held_out = np.sort(order[n_test:]), np.sort(order[:n_test])
+    return Samples(x[0][train], y[train]), Samples(x[0][held_out], y[held_out])
 
 
 def _existing(setting: str, path: str) -> Path:
@@ -136,6 +145,7 @@ def _read(files: Mapping[str, Path]) -> list[tuple[Any, NDArray[np.float64]]]:
     Args:
         files: by the setting that names them.
     """
+    import numpy as np
     from sklearn.datasets import load_svmlight_files
 
     try:
@@ -149,4 +159,10 @@ def _read(files: Mapping[str, Path]) -> list[tuple[Any, NDArray[np.float64]]]:
             f"{setting}={file} cannot be read as a LIBSVM file: {first_line(error)}",
             hint="a line is `label index:value index:value ...`, indices ascending",
         ) from error
-    return list(zip(parts[::2], parts[1::2], strict=True))
+    found = list(zip(parts[::2], parts[1::2], strict=True))
+    for (setting, file), (x, y) in zip(files.items(), found, strict=True):
+        if not (np.isfinite(x.data).all() and np.isfinite(y).all()):
+            raise ConfigError(
+                f"{setting}={file} has numbers that are not finite", hint="leave those samples out"
+            )
+    return found

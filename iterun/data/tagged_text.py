@@ -12,6 +12,7 @@ one counts. The Brown corpus and Penn's sample are in NLTK's data (`nltk.downloa
 from __future__ import annotations
 
 import re
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +32,7 @@ _LEAF = re.compile(r"\(([^\s()]+)\s+([^\s()]+)\s*\)")
 _PAREN = re.compile(r"[()]")
 _IS_CHUNKED = re.compile(r"^(\[ |={5,}$)", re.MULTILINE)
 _HINT = "a word is written as in dog/NN; data.separator=_ reads dog_NN"
+_BROWN = "data.files='c???'"  # ca01 ... cr09, without its README and its list of contents
 
 
 def tagged_text(
@@ -49,7 +51,10 @@ def tagged_text(
     """
     _check(separator)
     texts = _texts(path, files)
-    found = [sentence for file, text in texts.items() for sentence in parsed(text, file, separator)]
+    found: list[Sentence] = []
+    with _naming_files(path):
+        for file, text in texts.items():
+            found += parsed(text, file, separator)
     return FixedSentences(name, _digest(separator, texts), tuple(found))
 
 
@@ -157,12 +162,30 @@ def _texts(path: object, files: str) -> dict[str, str]:
     folder = Path(str(path)).expanduser()
     if not folder.is_dir():
         return {str(path): read(str(path), "data.path")}
-    found = sorted(file for file in folder.glob(files) if file.is_file())
+    try:
+        found = sorted(file for file in folder.glob(files) if file.is_file())
+    except (ValueError, NotImplementedError) as error:
+        raise ConfigError(
+            f"data.files={files} is no pattern of names in a folder: {error}",
+            hint=f"as in {_BROWN}",
+        ) from error
     if not found:
         raise ConfigError(
             f"data.files={files}: {folder} has no such file", hint="as in data.files='*.pos'"
         )
-    return {str(file): read(str(file), "data.path") for file in found}
+    with _naming_files(path):
+        return {str(file): read(str(file), "data.path") for file in found}
+
+
+@contextmanager
+def _naming_files(path: object) -> Iterator[None]:
+    """What is wrong with one of a folder's files also says how to leave it out."""
+    try:
+        yield
+    except ConfigError as error:
+        if Path(str(path)).expanduser().is_dir():
+            error.hint = f"if it is no such text, leave it out, as in {_BROWN}; {error.hint}"
+        raise
 
 
 def _digest(separator: str, texts: Mapping[str, str]) -> str:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from iterun.data.cache import digest
 from iterun.data.tagged import Sentence
-from iterun.errors import ConfigError
+from iterun.errors import ConfigError, raise_all, too_small
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -87,8 +87,12 @@ def toy_pos(*, name: str = "toy-pos", seed: int | None = None) -> ToyLanguage:
 
     Args:
         name: as typed.
-        seed: of the language and its sentences; null: the run's.
+        seed: of the language and its sentences, from 0; null: the run's.
+
+    Raises:
+        ConfigError: a seed below 0.
     """
+    raise_all(too_small({"seed": seed}, {"seed": 0}, node="data"))
     return ToyLanguage(name, digest(repr(("toy_pos", seed))), seed)
 
 

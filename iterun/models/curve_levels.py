@@ -1,19 +1,20 @@
-"""Sizes of the levels of a learning curve, and what is said where there are too few."""
+"""Sizes of the levels of a learning curve: what is said where they are too few, or others."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from iterun.errors import ConfigError
+from iterun.errors import ConfigError, shown
 from iterun.models.nested import distinct
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
-    from iterun.models.nested import NestedText
+    from iterun.models.nested import Nested, NestedText
 
 FEWEST_LEVELS = 4
+SHOWN = 4  # sizes in a message
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,6 +72,31 @@ class Levels:
             )
         return left
 
+    def check_same(self, was: Mapping[str, Any], now: Mapping[str, Any]) -> None:
+        """Let observations be gone on with only where they are of these levels.
+
+        Args:
+            was: `drawn` when they were made.
+            now: of as many levels.
+
+        Raises:
+            ConfigError: these are others.
+        """
+        sizes, last = was["sizes"][0], f"task.max_words={shown(self.max_words)}"
+        levels = ", ".join(map(str, sizes[:SHOWN])) + ", ..." * (len(sizes) > SHOWN)
+        settings = f"task.kernel={self.kernel} task.slice={self.slice} {last}"
+        for key, typed, of in (
+            ("data", "data=", "other data"),
+            ("folds", f"task.folds={now['folds']}", f"task.folds={was['folds']}"),
+            ("test", f"task.test_words={self.test_words} {last}", "another test set"),
+            ("sizes", settings, f"levels of {levels}"),
+        ):
+            if was[key] != now[key]:
+                raise ConfigError(
+                    f"{typed}: the accuracies so far are of {of}",
+                    hint="leave that as it was, or begin a new run",
+                )
+
     def distinct(self, folds: Sequence[NestedText]) -> list[NestedText]:
         """The folds without levels that repeat each other.
 
@@ -87,3 +113,19 @@ class Levels:
                 else f"more words, as in task.max_words={10 * self.max_words}",
             )
         return found
+
+
+def drawn(fingerprint: str, folds: Sequence[Nested], n: int) -> dict[str, Any]:
+    """What the first n levels are, to be compared after a fork (`Levels.check_same`).
+
+    Args:
+        fingerprint: of the data.
+        folds: with all levels.
+        n: levels.
+    """
+    return {
+        "data": fingerprint,
+        "folds": len(folds),
+        "test": [fold.test_digest for fold in folds],
+        "sizes": [fold.sizes[:n] for fold in folds],
+    }

@@ -47,6 +47,7 @@ class ModuleProblem:
     """A module trained afresh for each seed (`schedule_problems.Problem`)."""
 
     parts: Sequence[Sequence[int]]  #: of one seed each
+    n_parameters: int
     make: Callable[[int], nn.Module]  #: untrained, by seed
     loss: Callable[[nn.Module, int, torch.Generator], Tensor]  #: of a batch of so many samples
     measure: Callable[[nn.Module], tuple[float, float]]  #: (train_loss, test_loss), nats
@@ -102,8 +103,14 @@ def text(
         first, second = (_text_loss(module, *batch, device) for batch in measured)
         return first, second
 
-    parts = [[seed] for seed in seeds]
-    return ModuleProblem(parts=parts, make=make, loss=loss, measure=measure, draw=draw)
+    return ModuleProblem(
+        parts=[[seed] for seed in seeds],
+        n_parameters=_count(model.module),
+        make=make,
+        loss=loss,
+        measure=measure,
+        draw=draw,
+    )
 
 
 def pictures(
@@ -126,8 +133,14 @@ def pictures(
         of_split = partial(_picture_loss, module, device)
         return of_split(*measured[0]), of_split(*measured[1])
 
-    parts = [[seed] for seed in seeds]
-    return ModuleProblem(parts=parts, make=make, loss=loss, measure=measure, draw=draw)
+    return ModuleProblem(
+        parts=[[seed] for seed in seeds],
+        n_parameters=_count(make(seeds[0])),
+        make=make,
+        loss=loss,
+        measure=measure,
+        draw=draw,
+    )
 
 
 @contextmanager
@@ -136,6 +149,10 @@ def _drawing(draw: Draw, name: str, seed: int) -> Iterator[None]:
     with torch.random.fork_rng():
         torch.manual_seed(int(draw.numpy(name, seed).integers(2**31)))
         yield
+
+
+def _count(module: nn.Module) -> int:
+    return sum(p.numel() for p in module.parameters())
 
 
 def _next_token_loss(module: nn.Module, ids: Tensor, is_text: Tensor) -> Tensor:

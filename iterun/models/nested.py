@@ -2,7 +2,8 @@
 
 Of tagged text an item is a sentence and its size is counted in words; of pictures it is a picture.
 Features and words are numbered in the order of training, so that a level knows only the first
-numbers: what is trained at level k can't see what comes after it.
+numbers: what is trained at level k can't see what comes after it. It knows all tags by name, those
+of the test set and of later levels too.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
+from iterun.data.cache import digest
 from iterun.errors import ConfigError
 from iterun.models.tag_windows import Windows, windows
 
@@ -38,6 +40,10 @@ class Nested(Protocol):
     @property
     def test_classes(self) -> Ints:
         """(n,), by number."""
+
+    @property
+    def test_digest(self) -> str:
+        """What tells the test set from others."""
 
     def training(self, k: int) -> tuple[Any, Ints]:
         """A matrix (n, features), perhaps sparse, and classes (n,) of level k, from 0."""
@@ -72,6 +78,10 @@ class NestedText:
     def test_classes(self) -> Ints:
         return self.held_out.tags
 
+    @property
+    def test_digest(self) -> str:
+        return digest(*self.held_out.words)
+
     @cached_property
     def windows(self) -> tuple[Windows, Windows]:
         """Of training and test words."""
@@ -96,6 +106,10 @@ class NestedPictures:
     classes: Ints
     x_test: NDArray[np.float64]
     test_classes: Ints
+
+    @property
+    def test_digest(self) -> str:
+        return digest(self.test_classes.tobytes())
 
     def training(self, k: int) -> tuple[Any, Ints]:
         return self.x[: self.sizes[k]], self.classes[: self.sizes[k]]
@@ -132,11 +146,11 @@ def nested_text(
             "on would overlap",
             hint=f"task.max_words={left} or less, or {fewer}" if 0 < left < levels[-1] else fewer,
         )
-    names = sorted({tag for one in sentences for tag in one.tags})
     inside = np.array(ends[cut:]) - ends[cut - 1]
     reached = [min(int(np.searchsorted(inside, words)) + 1, len(inside)) for words in levels]
-    numbers = {tag: number for number, tag in enumerate(names)}
     train, test = shuffled[cut : cut + reached[-1]], shuffled[:cut]
+    names = sorted({tag for one in (*train, *test) for tag in one.tags})
+    numbers = {tag: number for number, tag in enumerate(names)}
     return NestedText(
         tag_names=names,
         train=_tokens(train, numbers),

@@ -13,19 +13,28 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
+from iterun.data.libsvm import LabeledTable
+from iterun.errors import ConfigError
 from iterun.ops.stacked_net import Optimizer, StackedNet, drawn
+from iterun.types import ImageDataset, TextDataset
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from iterun.data.libsvm import LabeledTable
     from iterun.models.module_problems import Draw
     from iterun.ops.lr_schedule import Values
 
+#: of each problem that reads data=: its protocol, what it holds, and what to type
+KINDS: dict[str, tuple[type, str, str]] = {
+    "libsvm": (LabeledTable, "rows of features with labels", "data=libsvm data.path=FILE"),
+    "text": (TextDataset, "text", "data=pydoc"),
+    "pictures": (ImageDataset, "pictures", "data=digits"),
+}
 NOISE = 0.2  # share of the training labels that is drawn anew
 SCALE = 4  # of digits_noisy's pixels, which are from 0 to 1
 HIDDEN = (64, 64)
@@ -65,6 +74,10 @@ class Problem(Protocol):
     def parts(self) -> Sequence[Sequence[int]]:
         """Seeds, grouped as they are trained together."""
 
+    @property
+    def n_parameters(self) -> int:
+        """Of what is trained."""
+
     def train(self, seeds: Sequence[int], asked: Asked, shown: Shown) -> Trained:
         """A training for each of the seeds, one of `parts`."""
 
@@ -99,6 +112,7 @@ class StackedProblem:
         self._widths, self._draw, self._scale = widths, draw, scale
         self._y = {seed: _noisy(train[1], noise, widths[-1], draw("noise", seed)) for seed in seeds}
         self.parts = [list(seeds)]
+        self.n_parameters = sum((n + 1) * m for n, m in pairwise(widths))
 
     def train(self, seeds: Sequence[int], asked: Asked, shown: Shown) -> Trained:
         """See `Problem`; a rate that is too large gives losses that are not finite."""
@@ -179,21 +193,34 @@ def made(
 
     Args:
         name: as task.problem.
-        handed: what builds the run's "data", its model as "lm" or as "vision"; asked if needed.
+        handed: what builds the run's "data" and its "model"; asked if needed.
         seeds: of the repetitions.
         draw: generators by name and key, of numpy and of torch.
         init_scale: standard deviation of a linear model's first weights.
         device: of torch's problems.
+
+    Raises:
+        ConfigError: the data are of another kind.
     """
     if name.startswith("digits"):
         return digits(name, seeds=seeds, draw=draw.numpy, init_scale=init_scale)
+    data = _of_kind(name, handed["data"]())  # before a model is built
     if name == "libsvm":
-        return libsvm(handed["data"](), seeds=seeds, draw=draw.numpy, init_scale=init_scale)
+        return libsvm(data, seeds=seeds, draw=draw.numpy, init_scale=init_scale)
     from iterun.models import module_problems
 
     build = module_problems.text if name == "text" else module_problems.pictures
-    role = "lm" if name == "text" else "vision"
-    return build(handed[role](), handed["data"](), seeds=seeds, draw=draw, device=device)
+    return build(handed["model"](), data, seeds=seeds, draw=draw, device=device)
+
+
+def _of_kind(name: str, data: Any) -> Any:
+    kind, what, hint = KINDS[name]
+    if not isinstance(data, kind):
+        raise ConfigError(
+            f"data={data.name} does not hold {what}, which task.problem={name} is trained on",
+            hint=f"as in {hint}",
+        )
+    return data
 
 
 def _noisy(

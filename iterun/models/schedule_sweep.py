@@ -1,8 +1,9 @@
 """The trainings of a comparison of schedules: which are done, which rate was best, what they gave.
 
-A schedule's best rate is that of the least mean training loss over the seeds. At an end of its grid
-a better one may lie outside: then the comparison is not fair. The norms of the best training of
-`linear` make the schedule `refined`, those of its best one `refined2`, and so on.
+A schedule's best rate is that of the least mean training loss over the seeds. At an end of those
+that were tried a better one may lie outside: then the comparison is not fair, nor where a grid was
+not tried to its end. The norms of the best training of `linear` make the schedule `refined`, those
+of its best one `refined2`, and so on.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from iterun.ops.lr_schedule import Values
 
 LINEAR, REFINED = "linear", "refined"
+GIVEN = "given"  # what schedule= names
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,6 +48,21 @@ class Sweep:
     norms: dict[str, dict[str, Values]] = field(default_factory=dict)  #: of each one's best, (T,)
     refinements: dict[str, Refinement] = field(default_factory=dict)  #: by the schedule they make
 
+    @property
+    def pairs(self) -> list[tuple[str, float]]:
+        """Each schedule with each of its rates, in the order in which they are trained."""
+        return [(name, lr) for name, grid in self.grids.items() for lr in grid]
+
+    @property
+    def done(self) -> list[tuple[str, float]]:
+        """Those that were trained, the first ones."""
+        return self.pairs[: sum(map(len, self.losses.values()))]
+
+    @property
+    def partial(self) -> list[str]:
+        """Schedules of which some rates were tried and some not."""
+        return [name for name in self.losses if not self.is_whole(name)]
+
     def add(self, schedule: str, trained: Trained) -> None:
         """Take what the next rate of a schedule gave."""
         done = self.losses.setdefault(schedule, [])
@@ -64,13 +81,12 @@ class Sweep:
         means = [_mean(row["train_loss"]) for row in rows]
         if not np.isfinite(means).any():
             return None
-        k, grid = int(np.argmin(means)), self.grids[schedule]
-        ends = (min(grid), max(grid))
+        k, tried = int(np.argmin(means)), self.grids[schedule][: len(rows)]
         return Best(
-            lr=grid[k],
+            lr=tried[k],
             train_loss=rows[k]["train_loss"],
             test_loss=rows[k]["test_loss"],
-            is_at_edge=len(set(grid)) > 1 and grid[k] in ends,
+            is_at_edge=len(set(tried)) > 1 and tried[k] in (min(tried), max(tried)),
         )
 
     def refinement(self, schedule: str) -> Refinement:
@@ -99,6 +115,20 @@ class Sweep:
             return None
         return refine(values, power=self.power, tau=self.tau)
 
+    def metrics(self, trained: Trained) -> dict[str, float]:
+        """Of a training: means over the seeds, and what its norms tell."""
+        found = mean_and_spread("train_loss", trained.train_loss)
+        found |= mean_and_spread("test_loss", trained.test_loss)
+        norms = mean_norms(trained)
+        found |= {name: float(np.mean(values)) for name, values in self.columns(norms).items()}
+        refined = self.refined_from(norms)
+        if refined is not None:  # of a training that diverged there is none
+            values = refined.filtered
+            first, mid, last = (float(values[k]) for k in (0, len(values) // 2, -1))
+            found |= {"grad_norm_first": first, "grad_norm_mid": mid, "grad_norm_last": last}
+            found |= bounds(refined)
+        return found
+
     def columns(self, norms: Mapping[str, Values]) -> dict[str, Values]:
         """By the names under which runs record them: l1 norms only of Adam."""
         found = {"grad_norm": norms["l2"]}
@@ -123,7 +153,8 @@ class Sweep:
                 row: dict[str, Any] = {"schedule": schedule, "lr": best.lr}
                 for name in ("train_loss", "test_loss"):
                     row |= mean_and_spread(name, getattr(best, name))
-                rows.append(row | {"lr_at_edge": best.is_at_edge})
+                flags = {"lr_at_edge": best.is_at_edge, "is_whole": self.is_whole(schedule)}
+                rows.append(row | flags)
         return rows
 
     def trainings(self, seeds: Sequence[int]) -> list[dict[str, Any]]:
@@ -147,7 +178,7 @@ class Sweep:
         }
 
     def state(self) -> dict[str, Any]:
-        return {"losses": self.losses, "norms": self.norms}
+        return {"losses": self.losses, "norms": self.norms, "done": self.done}
 
     def restore(self, state: Mapping[str, Any]) -> None:
         self.losses, self.norms = dict(state["losses"]), dict(state["norms"])

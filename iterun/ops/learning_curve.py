@@ -93,10 +93,10 @@ def working_level(levels: Sequence[Level], nu: float, lookahead: int) -> int | N
         Observations of level i; it is known `lookahead` - 1 levels later.
     """
     steady = 0
-    for before, after in pairwise(levels):
+    for k, (before, after) in enumerate(pairwise(levels), start=1):
         steady = steady + 1 if abs(after.law.c - before.law.c) <= nu else 0
         if steady == lookahead:
-            return after.n - lookahead + 1
+            return levels[k - lookahead + 1].n
     return None
 
 

@@ -35,12 +35,19 @@ def picture(seed: int, shape: tuple[int, ...] = (32, 32, 3), form: str = "PNG") 
     return file.getvalue()
 
 
-def parquet(n: int, column: str = "img", shape: tuple[int, ...] = (32, 32, 3)) -> bytes:
+def parquet(
+    n: int, column: str = "img", shape: tuple[int, ...] = (32, 32, 3), **labels: int | str | None
+) -> bytes:
+    """Columns of classes by name, of so many classes or all of one; as it is, `label` of ten."""
     import pyarrow
     import pyarrow.parquet
 
     cells = [{"bytes": picture(i, shape), "path": f"{i}.png"} for i in range(n)]
-    table = pyarrow.table({column: cells, "label": [i % 10 for i in range(n)]})
+    classes = {
+        name: [i % k if isinstance(k, int) else k for i in range(n)]
+        for name, k in (labels or {"label": 10}).items()
+    }
+    table = pyarrow.table({column: cells} | classes)
     file = io.BytesIO()
     pyarrow.parquet.write_table(table, file)
     return file.getvalue()
@@ -114,6 +121,27 @@ def test_cifar10_out_of_a_folder_that_datasets_saved(folder, tmp_path):
     saved.save_to_disk(str(tmp_path / "saved"))
 
     check_cifar(images.cifar10(path=str(tmp_path / "saved")))
+
+
+FINE = {"fine_label": 100, "coarse_label": 20}
+
+
+def test_cifar100_has_its_fine_classes(tmp_path):
+    for split, n in (("train", 120), ("test", 5)):
+        (tmp_path / f"{split}.parquet").write_bytes(parquet(n, **FINE))
+
+    data = images.cifar100(path=str(tmp_path))
+
+    pixels, classes = whole(data.train)
+    assert (pixels.shape, data.n_classes) == ((120, *data.shape), 100)
+    assert classes.tolist() == [i % 100 for i in range(120)]
+    drawn = data.train.batch(torch.arange(120), torch.Generator().manual_seed(0))[0]
+    assert not torch.equal(drawn, pixels)
+
+
+def test_cifar10_is_no_cifar100(folder):
+    with pytest.raises(ConfigError, match=r"columns img, label; img \(or image\) and fine_label"):
+        len(images.cifar100(path=str(folder)).train)
 
 
 def test_mnist_has_one_channel_and_no_augmentation(tmp_path):
@@ -208,6 +236,9 @@ def test_bad_settings_are_refused(settings, message, folder):
             {"train.parquet": parquet(2, "img", (28, 28, 3))},
             "picture 0 has 28x28 pixels, not 32x32",
         ),
+        ({"train.parquet": parquet(2, cat=2)}, "has the columns img, cat; img"),
+        ({"train.parquet": parquet(2, label="dog")}, "its labels are no numbers of classes"),
+        ({"train.parquet": parquet(2, label=None)}, "its labels are no numbers of classes"),
         ({"dataset_dict.json": b"{}"}, "its split train cannot be read"),
     ],
 )
@@ -257,23 +288,27 @@ def from_hub(name: str, dev: int, endpoint: str, home: Path) -> list[str]:
 
 
 @pytest.mark.slow
-def test_cifar10_and_mnist_from_the_hub(tmp_path):
+def test_cifar_and_mnist_from_the_hub(tmp_path):
     card = "---\nconfigs:\n- config_name: {}\n  data_files:\n" + "".join(
         f"  - {{{{split: {s}, path: {s}.parquet}}}}\n" for s in SIZES
     ) + "---\n"  # fmt: skip
     repositories = {}
-    for id, config, column, shape in (
-        ("uoft-cs/cifar10", "plain_text", "img", (32, 32, 3)),
-        ("ylecun/mnist", "mnist", "image", (28, 28)),
+    for id, config, column, shape, labels in (
+        ("uoft-cs/cifar10", "plain_text", "img", (32, 32, 3), {}),
+        ("uoft-cs/cifar100", "cifar100", "img", (32, 32, 3), FINE),
+        ("ylecun/mnist", "mnist", "image", (28, 28), {}),
     ):
-        files = {f"{s}.parquet": parquet(n, column, shape) for s, n in SIZES.items()}
+        files = {f"{s}.parquet": parquet(n, column, shape, **labels) for s, n in SIZES.items()}
         files["README.md"] = card.format(config).encode()
         repositories[f"datasets/{id}"] = Repository(files)
     with serving(repositories) as hub:
         cifar = from_hub("cifar10", 2, hub.url, tmp_path / "a")
         mnist = from_hub("mnist", 0, hub.url, tmp_path / "b")
+        fine = from_hub("cifar100", 0, hub.url, tmp_path / "c")
 
     assert cifar[0] == "10 2 5"
+    assert fine[0] == "12 0 5"
+    assert fine[1].startswith("[0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11] [")
     assert mnist[0] == "12 0 5"
     assert mnist[1].startswith("[0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 0, 1] [")
 

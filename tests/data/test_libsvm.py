@@ -65,6 +65,8 @@ def test_the_content_is_what_tells_sets_apart(file, tmp_path):
         (TEXT, {"test": 0.01}, "data.test=0.01 leaves nothing"),
         ("colors,red\n", {}, "cannot be read as a LIBSVM file"),
         ("1 1:1\n1 1:2\n", {}, "has 1 distinct labels"),
+        ("1 1:1\n0 1:nan\n", {}, "set.txt has numbers that are not finite"),
+        ("1 1:1\ninf 1:2\n", {}, "set.txt has numbers that are not finite"),
     ],
 )
 def test_what_cannot_be_used_is_refused_with_its_setting(text, settings, said, tmp_path):
@@ -77,6 +79,16 @@ def test_what_cannot_be_used_is_refused_with_its_setting(text, settings, said, t
         libsvm(**settings)
 
     assert refused.value.hint
+
+
+def test_a_file_may_be_named_by_a_number(file, monkeypatch):
+    """Hydra makes one of data.path=2024."""
+    file.rename(file.with_name("2024"))
+    monkeypatch.chdir(file.parent)
+
+    assert libsvm(path=2024).fingerprint == fingerprint({"path": "2024"})
+    with pytest.raises(ConfigError, match=r"data\.path=2025: there is no such file"):
+        fingerprint({"path": 2025})
 
 
 @pytest.mark.parametrize(

@@ -99,6 +99,13 @@ def test_a_language_has_no_end():
         toy_pos().tagged(draw(), None)
 
 
+def test_a_language_has_no_seed_below_0():
+    with pytest.raises(ConfigError, match=r"data\.seed=-1 is too small") as refused:
+        toy_pos(seed=-1)
+
+    assert refused.value.hint == "at least data.seed=0"
+
+
 def test_words_of_the_syntax_are_read(tmp_path):
     file = tmp_path / "a.conllu"
     file.write_text(TREEBANK)

@@ -99,8 +99,18 @@ def test_a_folder_is_read_in_the_order_of_names(tmp_path):
     assert fingerprint(settings) == found.fingerprint
     written(tmp_path, "b/VB", "b.pos")
     assert fingerprint(settings) != found.fingerprint
-    with pytest.raises(ConfigError, match=r"README, line 1: 'what' has no tag"):
+
+
+@pytest.mark.parametrize("other", ["what these files are", " ", "d\udce9j\udce0"])
+def test_other_files_of_a_folder_are_told_with_how_to_leave_them_out(other, tmp_path):
+    written(tmp_path, "a/at", "ca01")
+    (tmp_path / "README").write_bytes(other.encode(errors="surrogateescape"))
+
+    with pytest.raises(ConfigError, match=rf"data\.path={tmp_path}/README") as refused:
         tagged_text(path=str(tmp_path))
+
+    assert "data.files='c???'" in refused.value.hint
+    assert sentences(str(tmp_path), files="c???") == [(("a",), ("at",))]
 
 
 @pytest.mark.parametrize(
@@ -131,9 +141,12 @@ def test_what_is_not_tagged_is_refused(text, said, tmp_path):
         ({}, "data.path is empty"),
         ({"path": "none"}, "data.path=none: there is no such file"),
         ({"path": ".", "files": "*.none"}, r"data\.files=\*\.none: \. has no such file"),
+        ({"path": ".", "files": ""}, r"data\.files= is no pattern of names in a folder: Unacc"),
+        ({"path": ".", "files": "/a/*"}, r"data\.files=/a/\* is no pattern of names in a folder"),
         ({"path": "x", "separator": " "}, r"data\.separator=' ' separates nothing"),
     ],
 )
 def test_text_needs_files_and_a_separator(settings, said):
-    with pytest.raises(ConfigError, match=said):
+    with pytest.raises(ConfigError, match=said) as refused:
         tagged_text(**settings)
+    assert refused.value.hint

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from itertools import product
 
 import numpy as np
@@ -11,7 +12,7 @@ from iterun.data.digits import digits
 from iterun.data.tagged import Sentence
 from iterun.data.toy_pos import toy_pos
 from iterun.errors import ConfigError, IterunError
-from iterun.models.hidden_markov_tagger import _counted, _transitions, _viterbi
+from iterun.models.hidden_markov_tagger import Transitions, _counted, _transitions, _viterbi
 from iterun.models.nested import distinct, nested_pictures, nested_text
 from iterun.models.tag_windows import shape, windows
 from iterun.models.taggers import LEARNERS, ON_WINDOWS, check_text, learner
@@ -88,6 +89,13 @@ def test_all_folds_keep_the_same_levels():
     assert [fold.sizes for fold in folds] == [[3, 3, 8], [2, 5, 8]]
 
 
+def test_tags_are_those_of_the_sentences_used():
+    """The last sentence is beyond the last level."""
+    sentences = [sentence(one) for one in ("b/B", "a/A", "a/C", "d/D")]
+
+    assert nested_text(sentences, np.arange(4), [1, 2], 1).tag_names == ["A", "B", "C"]
+
+
 def test_a_test_set_that_takes_all_is_refused_with_its_own_setting():
     for n in (5, 90):
         with pytest.raises(ConfigError, match=f"have 6 words: task.test_words={n}") as refused:
@@ -147,7 +155,7 @@ def test_frequent_words_say_nothing_of_suffixes():
 
     found = _counted(words, tags, 2)
 
-    assert found.suffixes[False, "e"] == [0, 10]
+    assert found.suffixes[False, "e"] == {1: 10}
     # θ is the deviation of 11/21 and 10/21; "" and "e" count the same.
     theta, shares = np.std([11 / 21, 10 / 21], ddof=1), np.array([11, 10]) / 21
     empty = (np.array([0, 1]) + theta * shares) / (1 + theta)
@@ -156,26 +164,35 @@ def test_frequent_words_say_nothing_of_suffixes():
     np.testing.assert_allclose(np.exp(found.emission("he")), [0, 1])
 
 
+def some_transitions(rng, n_counted):
+    """Of three tags: some trigrams are likelier than the last two tags alone say."""
+    others = np.log(rng.dirichlet(np.ones(4), size=4))
+    t_2, t_3, t_1 = np.unravel_index(np.sort(rng.choice(64, n_counted, replace=False)), (4, 4, 4))
+    values = others[t_2, t_3] + rng.random(n_counted)
+    return Transitions(counted=(t_1, t_2, t_3), values=values, others=others)
+
+
 def value_of(path, transitions, emissions):
     """The log-probability of a path."""
-    row = [3, 3, *path, 3]
-    steps = [transitions[row[k], row[k + 1], row[k + 2]] for k in range(len(row) - 2)]
-    return sum(steps) + sum(emissions[k, tag] for k, tag in enumerate(path))
+    row = np.array([3, 3, *path, 3])
+    steps = transitions.at(row[:-2], row[1:-1], row[2:])
+    return steps.sum() + sum(emissions[k, tag] for k, tag in enumerate(path))
 
 
-@pytest.mark.parametrize("length", [1, 2, 5])
-def test_the_path_is_the_likeliest_of_all(length):
-    rng = np.random.default_rng(0)
-    transitions = np.log(rng.dirichlet(np.ones(4), size=(4, 4)))  # three tags and the ends
-    emissions = np.log(rng.random((2, length, 3)))
+@pytest.mark.parametrize("n_counted", [1, 30, 64])
+def test_the_path_is_the_likeliest_of_all(n_counted):
+    """Sentences of five, five, two words and one; of each word a tag or two may be impossible."""
+    rng, lengths = np.random.default_rng(0), [5, 5, 2, 1]
+    transitions = some_transitions(rng, n_counted)
+    emissions = np.log(rng.random((4, 5, 3)))
+    emissions[rng.random((4, 5)) < 0.4, 1] = -np.inf
 
-    found = _viterbi(transitions, emissions)
+    found = _viterbi(transitions, [emissions[: sum(n > k for n in lengths), k] for k in range(5)])
 
-    for row, own in zip(found, emissions, strict=True):
-        values = {
-            path: value_of(path, transitions, own) for path in product(range(3), repeat=length)
-        }
-        assert tuple(row) == max(values, key=values.get)
+    assert [len(tags) for tags in found] == [4, 3, 2, 2, 2]
+    for i, (own, n) in enumerate(zip(emissions, lengths, strict=True)):
+        values = {path: value_of(path, transitions, own) for path in product(range(3), repeat=n)}
+        assert tuple(found[k][i] for k in range(n)) == max(values, key=values.get)
 
 
 def test_transitions_are_interpolated_by_leaving_one_out():
@@ -185,9 +202,37 @@ def test_transitions_are_interpolated_by_leaving_one_out():
     0/(2-1); unigrams: A 1/2, 1/2 again, the end 0/2. The largest is the unigram's for A twice,
     and all are 0 for the end, which goes to the first too: λ = (1, 0, 0).
     """
-    found = np.exp(_transitions([np.array([0, 0])], 1))
+    found = _transitions([np.array([0, 0])], 1)
 
-    np.testing.assert_allclose(found, np.broadcast_to([2 / 3, 1 / 3], (2, 2, 2)))
+    every = np.exp(found.at(*np.ix_(*3 * [[0, 1]])))
+    np.testing.assert_allclose(every, np.broadcast_to([2 / 3, 1 / 3], (2, 2, 2)))
+    assert np.stack(found.counted, 1).tolist() == [[1, 0, 0], [0, 0, 1], [1, 1, 0]]
+
+
+def test_a_trigram_that_was_counted_is_no_less_likely_than_its_last_two_tags():
+    """A A B and C A B A have no (B, A, B)."""
+    found = _transitions([np.array([0, 0, 1]), np.array([2, 0, 1, 0])], 3)
+
+    t_1, t_2, t_3 = found.counted
+    assert (found.values >= found.others[t_2, t_3]).all()
+    assert (found.at(t_1, t_2, t_3) == found.values).all()
+    assert found.at(np.array([1]), np.array([0]), np.array([1])) == found.others[0, 1]
+
+
+@pytest.mark.parametrize("name", ["hmm", "perceptron"])
+def test_four_hundred_tags_take_no_room_for_all_their_triples(name):
+    """A word a tag; 400³ numbers are 512 MB."""
+    rng = np.random.default_rng(0)
+    lines = [" ".join(f"w{k}/T{k}" for k in row) for row in rng.integers(400, size=(150, 10))]
+    data = text_of(*lines)
+
+    tracemalloc.start()
+    told = LEARNERS[name](data, 0, 0)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+
+    assert peak < 250e6
+    assert (told.classes == data.test_classes).mean() > 0.5
 
 
 def test_the_perceptron_takes_its_own_last_tags_into_account():

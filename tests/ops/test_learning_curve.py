@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -224,6 +225,13 @@ def test_the_working_level_is_where_asymptotes_begin_to_keep_still():
     assert working_level(levels, nu=0.02, lookahead=3) == 7
     assert working_level(levels, nu=0.02, lookahead=1) == 5
     assert working_level(levels, nu=0.02, lookahead=4) is None
+
+
+def test_the_working_level_is_one_of_the_levels_where_some_are_missing():
+    """Every second number from 200 on: changes .3, .0, .0, .0, .0 begin to be small at 204."""
+    levels = [replace(one, n=200 + 2 * k) for k, one in enumerate(levels_of([0.5, *[0.8] * 5]))]
+
+    assert working_level(levels, nu=0.02, lookahead=4) == 204
 
 
 def test_the_prediction_level_waits_until_the_asymptote_leaves_its_limit():

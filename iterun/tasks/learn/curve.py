@@ -35,7 +35,7 @@ from iterun.core.procedure import Procedure
 from iterun.core.run import Run
 from iterun.data.tagged import TaggedSet, count
 from iterun.errors import ConfigError, misset, too_small
-from iterun.models.curve_levels import Levels
+from iterun.models.curve_levels import Levels, drawn
 from iterun.models.nested import Nested, nested_pictures, nested_text
 from iterun.models.taggers import SKLEARN, TAGGERS, Learner, check_text, learner
 from iterun.ops.followed_curve import FollowedCurve, decisions, half, ordered_pairs
@@ -87,6 +87,7 @@ class Curve(Procedure):
 
     def start(self, run: Run) -> None:
         self.run = run
+        run.refuse("model", "task.learner names what is trained")
         self.data = list(self._nested(run))
         self.learners: dict[str, Learner] = {name: learner(name, at) for at, name in self._named()}
         folds = np.array([fold.sizes for fold in self.data], float)
@@ -124,15 +125,24 @@ class Curve(Procedure):
         return metrics
 
     def state(self) -> dict[str, Any]:
-        return {name: curve.by_fold for name, curve in self.curves.items()}
+        observed = {name: curve.by_fold for name, curve in self.curves.items()}
+        n = max(map(len, observed.values()))
+        return {"learner": self.learner, "observed": observed, "drawn": self._drawn(n)}
 
     def restore(self, state: dict[str, Any]) -> None:
-        if set(state) != set(self.curves):
+        if set(state["observed"]) != set(self.curves):
             raise ConfigError(
-                f"the state has the learners {', '.join(state)}",
+                f"the state has the learners {', '.join(state['observed'])}",
                 hint="leave task.learner and task.compare as they were, or begin a new run",
             )
-        for name, by_fold in state.items():
+        if state["learner"] != self.learner:
+            raise ConfigError(
+                f"task.learner={self.learner}: the metrics so far are of {state['learner']}",
+                hint=f"task.learner={state['learner']}, or begin a new run",
+            )
+        was = state["drawn"]
+        self._levels.check_same(was, self._drawn(len(was["sizes"][0])))
+        for name, by_fold in state["observed"].items():
             for values in by_fold:
                 self.curves[name].observe(values)
 
@@ -223,6 +233,10 @@ class Curve(Procedure):
         levels = self._levels.sizes(self.max_words or len(data.train))
         for fold in range(self.folds):
             yield nested_pictures(data, run.numpy("shuffle", fold), levels, self.test_words)
+
+    def _drawn(self, n: int) -> dict[str, Any]:
+        """What the first n levels are."""
+        return drawn(self.run.data().fingerprint, self.data, n)
 
     @property
     def _levels(self) -> Levels:

@@ -20,7 +20,7 @@ random. Rates are chosen by training loss, as fits a comparison of optimization.
 """
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
@@ -29,26 +29,17 @@ from numpy.typing import NDArray
 
 from iterun.core.procedure import Procedure
 from iterun.core.run import Run
-from iterun.data.libsvm import LabeledTable
+from iterun.data.cache import digest
 from iterun.errors import ConfigError, DivergedError, misset, nearest, too_small
 from iterun.models.gradient_norms import FILE
+from iterun.models.schedule_past import check_plan, check_settings, grid
 from iterun.models.schedule_problems import Asked, Problem, Trained, made
-from iterun.models.schedule_sweep import (
-    LINEAR,
-    Sweep,
-    bounds,
-    mean_and_spread,
-    mean_norms,
-    round_name,
-    source,
-)
+from iterun.models.schedule_sweep import GIVEN, LINEAR, Sweep, round_name, source
 from iterun.ops.lr_refinement import FEWEST, LARGEST_TAU, Refinement
 from iterun.ops.lr_refinement_figures import loss_by_rate, norms_and_schedules
 from iterun.ops.lr_schedule import FAMILIES, multipliers
-from iterun.types import Architecture, ImageDataset, LanguageModel, TextDataset
+from iterun.types import Architecture, LanguageModel
 
-STEEP = ("inv_sqrt", "inverse")  # fall from the first step on: their rates have another scale
-GIVEN = "given"
 #: of each problem: what it takes from model= and data=
 NEEDS = {
     "digits_noisy": (),
@@ -56,12 +47,6 @@ NEEDS = {
     "libsvm": ("data",),
     "text": ("model", "data"),
     "pictures": ("model", "data"),
-}
-#: of each problem that reads data=: its protocol, what it holds, and what to type
-KINDS: dict[str, tuple[type, str, str]] = {
-    "libsvm": (LabeledTable, "rows of features with labels", "data=libsvm data.path=FILE"),
-    "text": (TextDataset, "text", "data=pydoc"),
-    "pictures": (ImageDataset, "pictures", "data=digits"),
 }
 
 
@@ -116,20 +101,19 @@ class Schedule(Procedure):
         names = [*self.baselines, *([GIVEN] if given else []), *self.rounds]
         is_sgd = self.optimizer == "sgd"
         self.sweep = Sweep(
-            grids={name: getattr(self, _grid(name)) for name in names},
+            grids={name: getattr(self, grid(name)) for name in names},
             kind="l2" if is_sgd else "l1",
             power=(2 if is_sgd else 1) if self.power == "auto" else self.power,
             tau=self.tau,
         )
-        self.pairs = [(name, lr) for name, grid in self.sweep.grids.items() for lr in grid]
         self.parts: list[Trained] = []  # of the step that goes on, in the order of the seeds
         self.trains = self._problem()
 
     def length(self) -> int:
-        return len(self.pairs)
+        return len(self.sweep.pairs)
 
     def step(self, i: int) -> Mapping[str, float]:
-        schedule, lr = self.pairs[i - 1]
+        schedule, lr = self.sweep.pairs[i - 1]
         asked = Asked(
             multipliers=self._multipliers(schedule),
             lr=lr,
@@ -144,12 +128,15 @@ class Schedule(Procedure):
         if self.sweep.is_whole(schedule):
             self._close(schedule)
         self.run.label(schedule=schedule)
-        return {"lr": lr} | self._metrics(trained)
+        return {"lr": lr} | self.sweep.metrics(trained)
 
     def state(self) -> dict[str, Any]:
-        return self.sweep.state() | {"parts": [vars(part) for part in self.parts]}
+        parts = [vars(part) for part in self.parts]
+        return self.sweep.state() | {"parts": parts, "made_with": self._made_with(self.sweep.done)}
 
     def restore(self, state: dict[str, Any]) -> None:
+        check_plan(state["done"], self.sweep.pairs, vars(self))
+        check_settings(state["made_with"], self._made_with(state["done"]))
         self.sweep.restore(state)
         self.parts = [Trained(**part) for part in state["parts"]]
 
@@ -164,11 +151,13 @@ class Schedule(Procedure):
         losses = {row["schedule"]: row["train_loss"] for row in table}
         result = {f"train_loss_{name}": loss for name, loss in losses.items()}
         edges = [row["schedule"] for row in table if row["lr_at_edge"]]
-        result |= {"lr_at_edge": ", ".join(edges), "is_fair": not edges}
+        result |= {"lr_at_edge": ", ".join(edges), "is_fair": not (edges or sweep.partial)}
+        if sweep.partial:  # the run ended within their grids
+            result["partial"] = ", ".join(sweep.partial)
         if rounds := [name for name in self.rounds if name in sweep.losses]:
             found = self._save(rounds[-1])
             result |= {"peak_position": found.peak_position, "collapses": found.collapses}
-        if rounds and {LINEAR, rounds[-1]} <= set(losses):
+        if rounds and {LINEAR, rounds[-1]} <= set(losses) - set(sweep.partial):
             result["refined_to_linear"] = losses[rounds[-1]] / losses[LINEAR]
         return result
 
@@ -195,29 +184,16 @@ class Schedule(Procedure):
         if best is None:
             lower = min(self.sweep.grids[schedule]) / 100
             raise DivergedError(
-                f"{schedule}: no rate of task.{_grid(schedule)} gave a finite loss",
-                hint=f"smaller ones, as in task.{_grid(schedule)}=[{lower:g}]",
+                f"{schedule}: no rate of task.{grid(schedule)} gave a finite loss",
+                hint=f"smaller ones, as in task.{grid(schedule)}=[{lower:g}]",
             )
         if best.is_at_edge:
             self.run.warn(
                 f"lr_at_edge: the best rate of {schedule}, {best.lr:g}, is at an end of its grid, "
-                f"so that the comparison is not fair: widen task.{_grid(schedule)}"
+                f"so that the comparison is not fair: widen task.{grid(schedule)}"
             )
         if schedule in (LINEAR, *self.rounds):
             self.run.append(FILE, self.sweep.steps(schedule))
-
-    def _metrics(self, trained: Trained) -> dict[str, float]:
-        found = mean_and_spread("train_loss", trained.train_loss)
-        found |= mean_and_spread("test_loss", trained.test_loss)
-        norms = mean_norms(trained)
-        columns = self.sweep.columns(norms)
-        found |= {name: float(np.mean(values)) for name, values in columns.items()}
-        refined = self.sweep.refined_from(norms)
-        if refined is not None:  # of a training that diverged there is none
-            first, mid, last = (float(refined.filtered[k]) for k in (0, self.steps // 2, -1))
-            found |= {"grad_norm_first": first, "grad_norm_mid": mid, "grad_norm_last": last}
-            found |= bounds(refined)
-        return found
 
     def _save(self, schedule: str) -> Refinement:
         """The last refinement: its norms, the schedule made of them, and both as a picture."""
@@ -239,29 +215,32 @@ class Schedule(Procedure):
         for role in sorted({"model", "data"} - set(NEEDS[self.problem])):
             reads = ", ".join(name for name, needed in NEEDS.items() if role in needed)
             run.refuse(role, f"it is read by task.problem={reads}")
-        if self.problem in KINDS:  # before a model is built
-            self._check_kind(run.data())
         return made(
             self.problem,
-            {
-                "data": run.data,
-                "lm": lambda: run.model(LanguageModel),  # type: ignore[type-abstract]  # a protocol
-                "vision": lambda: run.model(Architecture),  # type: ignore[type-abstract]  # a protocol
-            },
+            {"data": run.data, "model": self._model},
             seeds=self.seeds,
             draw=run.generators,
             init_scale=self.init_scale,
             device=run.place.device,
         )
 
-    def _check_kind(self, data: Any) -> None:
-        kind, what, hint = KINDS[self.problem]
-        if not isinstance(data, kind):
-            raise ConfigError(
-                f"data={data.name} does not hold {what}, which task.problem={self.problem} "
-                "is trained on",
-                hint=f"as in {hint}",
-            )
+    def _model(self) -> Any:
+        form: type[Any] = LanguageModel if self.problem == "text" else Architecture
+        return self.run.model(form)
+
+    def _made_with(self, done: Iterable[tuple[str, float]]) -> dict[str, Any]:
+        """What trainings of these schedules depend on, by setting."""
+        schedules = {name for name, _ in done}
+        names = ["problem", "optimizer", "steps", "batch", "seeds", "init_scale"]
+        names += ["t0"] * ("inverse" in schedules)
+        found = {f"task.{name}": getattr(self, name) for name in names}
+        if not schedules.isdisjoint(self.rounds):
+            found |= {"task.tau": self.tau, "task.power": self.sweep.power}
+        if GIVEN in schedules and self.given is not None:
+            found["schedule"] = digest(self.given.tobytes())
+        if "data" in NEEDS[self.problem]:
+            found["data"] = self.run.data().fingerprint
+        return found | {"model": self.trains.n_parameters}
 
     def _check_baselines(self) -> Iterator[ConfigError]:
         for name in self.baselines:
@@ -279,8 +258,3 @@ class Schedule(Procedure):
             yield misset(
                 "baselines", self.baselines, "compares nothing", "as in task.baselines=[linear]"
             )
-
-
-def _grid(schedule: str) -> str:
-    """The setting with a schedule's rates."""
-    return "steep_lrs" if schedule in STEEP else "lrs"

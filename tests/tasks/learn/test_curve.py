@@ -12,6 +12,7 @@ from task_runs import Leaving, artifacts, go_on_from, once_each, story, taken_up
 from iterun.errors import ConfigError
 from iterun.launch.fork import prepare
 from iterun.ops.learning_curve import fit
+from iterun.store.reader import RunView
 
 pytestmark = pytest.mark.slow  # whole runs, small ones
 LEARNERS = ("", "_mft", "_hmm", "_logistic")
@@ -56,6 +57,43 @@ def test_a_fork_with_other_learners_is_refused(whole, tmp_path):
 
     with pytest.raises(ConfigError, match="has the learners perceptron, mft, hmm, logistic"):
         ready.begin(lambda mode: lambda event: None)
+
+
+def forked(view, tmp_path, *words):
+    """Branches off after the third level."""
+    return prepare(view.directory, words, outputs=tmp_path, iteration=3, argv=[]).begin(
+        lambda mode: lambda event: None
+    )
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["task.slice=150"], "task.slice=150 task.max_words=1200: .* are of levels of 212, 409,"),
+        (["task.kernel=100"], "task.kernel=100 task.slice=200 .* are of levels of 212, 409,"),
+        (["task.test_words=300"], "task.test_words=300 task.max_words=1200: .* another test set"),
+        (["task.max_words=2400"], "task.test_words=600 task.max_words=2400: .* another test set"),
+        (["task.folds=2"], "task.folds=2: the accuracies so far are of task.folds=1"),
+        (["data.seed=1"], "data=: the accuracies so far are of other data"),
+        (["task.learner=hmm"], "task.learner=hmm: the metrics so far are of perceptron"),
+    ],
+)
+def test_a_fork_with_other_levels_or_another_learner_is_refused(words, said, whole, tmp_path):
+    with pytest.raises(ConfigError, match=said) as refused:
+        forked(whole("text"), tmp_path, *words)
+
+    assert refused.value.hint
+
+
+def test_a_fork_may_go_further_and_forecast_otherwise(whole, tmp_path):
+    view = whole("digits")
+
+    fork = RunView(forked(view, tmp_path, "task.max_words=400", "task.nu=0.1").directory)
+
+    assert [m["words"] for _, m, _ in story(fork)] == [50 * k for k in range(1, 9)]
+    assert [m["accuracy"] for _, m, _ in story(fork)[:6]] == [
+        m["accuracy"] for _, m, _ in story(view)
+    ]
 
 
 def test_every_level_tells_words_and_all_learners(whole):

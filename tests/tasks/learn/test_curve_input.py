@@ -31,6 +31,8 @@ REFUSED = {
     ("text", "task.max_words=0"): "make 0 levels up to task.max_words=0, and a curve takes 4",
     ("text", "data=conllu"): "data.path is empty",
     ("text", "data=planted-graphs"): "holds neither tagged words nor pictures",
+    ("text", "model=opt-mini"): "model= sets nothing here: task.learner names what is trained",
+    ("text", "data.seed=-1"): "data.seed=-1 is too small",
     ("digits", "task.learner=hmm"): "task.learner: hmm tags words, and data=digits holds pictures",
     ("digits", "task.compare=[mft]"): "task.compare: mft tags words",
     ("digits", "task.max_words=2000"): "task.max_words=2000: data=digits has 1132 pictures",

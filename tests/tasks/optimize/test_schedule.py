@@ -9,9 +9,19 @@ import numpy as np
 import pytest
 from PIL import Image
 from schedule_runs import run
-from task_runs import Leaving, artifacts, go_on_from, once_each, story, taken_up
+from task_runs import (
+    EVERY_CHECKPOINT,
+    Leaving,
+    artifacts,
+    go_on_from,
+    once_each,
+    story,
+    taken_up,
+)
 
 from iterun.core.progress import Remark
+from iterun.errors import ConfigError
+from iterun.launch.fork import prepare
 from iterun.launch.local import resume
 from iterun.ops.lr_refinement import refine
 from iterun.store.reader import RunView
@@ -52,6 +62,73 @@ def test_with_no_training_left_a_resume_tells_the_same(name, whole, tmp_path):
     assert again.summary.result == view.summary.result
     assert "peak_position" in again.summary.result
     assert artifacts(again) == artifacts(view)
+
+
+def forked(view, i, tmp_path, *words):
+    """Branches off after training i."""
+    ready = prepare(view.directory, words, outputs=tmp_path, iteration=i, argv=[])
+    return RunView(ready.begin(lambda mode: lambda event: None).directory)
+
+
+#: training after which a fork leaves, its setting -> what the message has to say
+OTHERS = {
+    (4, "task.lrs=[9,8]"): "task.lrs=[9.0,8.0]: training 4 was of linear at 0.1 and would be of",
+    (4, "task.steep_lrs=[1,5]"): "task.steep_lrs=[1.0,5.0]: training 3 was of inv_sqrt at 20",
+    (2, "task.baselines=[linear]"): "task.baselines=[linear]: training 1 was of inv_sqrt at 1",
+    (12, "task.refine_rounds=1"): "task.refine_rounds=1: training 10 was of refined2 at 0.1 and",
+    (7, "task.baselines=[inv_sqrt,linear,cosine]"): "linear,cosine]: training 7 was of refined",
+    (7, "task.tau=0.2"): "task.tau=0.2: the trainings so far were made with task.tau=0.1",
+    (7, "task.power=1"): "task.power=1: the trainings so far were made with task.power=2",
+    (2, "task.seeds=[0,1,2]"): "task.seeds=[0,1,2]: the trainings so far were made with task.see",
+    (2, "task.steps=20"): "task.steps=20: the trainings so far were made with task.steps=40",
+    (2, "task.problem=digits_mlp"): "task.problem=digits_mlp: the trainings so far were made wit",
+    (2, "task.optimizer=adam"): "task.optimizer=adam: the trainings so far were made with task.op",
+    (2, "task.batch=9"): "task.batch=9: the trainings so far were made with task.batch=8",
+    (2, "task.init_scale=1"): "task.init_scale=1.0: the trainings so far were made with task.ini",
+}
+
+
+@pytest.mark.parametrize("line", OTHERS, ids=lambda line: line[1])
+def test_a_fork_under_which_the_trainings_would_not_stand_is_refused(line, whole, tmp_path):
+    with pytest.raises(ConfigError) as refused:
+        forked(whole("digits_noisy"), line[0], tmp_path, line[1])
+
+    assert OTHERS[line] in refused.value.message
+    assert refused.value.hint
+
+
+def test_a_fork_keeps_its_model_and_its_data(whole, tmp_path):
+    text = tmp_path / "a.txt"
+    text.write_text("what is a text but words " * 500)
+
+    with pytest.raises(ConfigError, match="model=: the trainings so far were made with another m"):
+        forked(whole("pictures"), 1, tmp_path, "model.width=8")
+    with pytest.raises(ConfigError, match="data=: the trainings so far were made with another dat"):
+        forked(whole("text"), 1, tmp_path, "data=text", f"data.path={text}")
+
+
+def test_a_fork_may_add_what_comes_after(whole, tmp_path):
+    """After the baselines the refinement is free, in the end another round may follow."""
+    view = whole("digits_noisy")
+
+    wider = forked(view, 6, tmp_path, "task.tau=0.2", "task.power=1", "task.refine_rounds=1")
+    longer = forked(view, 12, tmp_path, "task.refine_rounds=3")
+
+    assert story(wider)[:6] == story(view)[:6]
+    assert [labels["schedule"] for _, _, labels in story(wider)[6:]] == ["refined"] * 3
+    assert story(wider)[6][1]["train_loss"] != story(view)[6][1]["train_loss"]
+    assert story(longer)[:12] == story(view)
+    assert [labels["schedule"] for _, _, labels in story(longer)[12:]] == ["refined3"] * 3
+
+
+def test_a_schedule_that_was_given_stays_in_a_fork(whole, tmp_path):
+    line = ["schedule=cosine", "task.baselines=[linear]", "task.lrs=[0.1,0.3]"]
+    view = run(tmp_path / "run", "digits_noisy", *line, *EVERY_CHECKPOINT)
+
+    with pytest.raises(ConfigError, match="schedule=: the trainings so far were made with another"):
+        forked(view, 4, tmp_path, "schedule=linear")
+    with pytest.raises(ConfigError, match=r"schedule=: training 7 was of refined at 0\.1 and"):
+        forked(whole("digits_noisy"), 7, tmp_path, "schedule=linear")
 
 
 def test_a_run_of_no_training_is_completed(tmp_path):
@@ -138,6 +215,28 @@ def test_a_best_rate_at_the_end_of_its_grid_is_flagged(tmp_path):
     assert "linear" in view.summary.result["lr_at_edge"]
     assert not view.summary.result["is_fair"]
     assert any("lr_at_edge: the best rate of linear, 0.02" in text for text in remarks)
+
+
+def test_a_grid_that_was_not_tried_to_its_end_is_told(tmp_path):
+    """Rates 0.1 and 0.3 of linear's 0.1, 0.3 and 1: the best may be the last one tried."""
+    view = run(tmp_path / "run", "digits_noisy", "stop.iterations=5")
+
+    result, rows = view.summary.result, table(view, "table.csv")
+    assert [(row["schedule"], row["is_whole"]) for row in rows] == [
+        ("inv_sqrt", "True"),
+        ("linear", "False"),
+    ]
+    assert result["partial"] == "linear"
+    assert rows[1]["lr_at_edge"] == "True"
+    assert not result["is_fair"]
+
+
+def test_partial_grids_are_not_compared_with_whole_ones(tmp_path):
+    view = run(tmp_path / "run", "digits_noisy", "stop.iterations=11")
+
+    assert view.summary.result["partial"] == "refined2"
+    assert "train_loss_refined2" in view.summary.result
+    assert "refined_to_linear" not in view.summary.result
 
 
 def test_rates_of_which_one_diverges_are_compared_all_the_same(tmp_path):
