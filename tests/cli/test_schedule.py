@@ -55,7 +55,7 @@ def test_the_schedule_and_its_picture_are_written_here(iterun, trained, tmp_path
     ("target", "end"),
     [
         ("iterun.tasks.prune.lth.Lth", "next: iterun task=prune/lth seed=1 schedule=file"),
-        ("iterun.tasks.rlhf.curate.Curate", "prune/lth reads no schedule; others do: schedule"),
+        ("iterun.tasks.sample.dds.Dds", "prune/lth reads no schedule; others do: schedule"),
         ("another.package.Task", "next: iterun task=prune/lth seed=1 schedule=file"),
     ],
 )

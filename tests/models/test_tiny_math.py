@@ -156,7 +156,7 @@ def test_the_choice_names_the_builder():
 
     assert node == {
         "_target_": "iterun.models.tiny_math.load", "name": "tiny-math", "kinds": ["lm"],
-        "train": False, "steps": model_of.STEPS, "seed": model_of.SEED,
+        "small": True, "train": False, "steps": model_of.STEPS, "seed": model_of.SEED,
     }  # fmt: skip
 
 

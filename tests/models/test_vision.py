@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import pytest
 import torch
@@ -11,6 +12,7 @@ from torch import nn
 from iterun.config.compose import compose, to_plain
 from iterun.config.menu import serving
 from iterun.errors import ConfigError
+from iterun.launch import builders
 from iterun.models import vision
 from iterun.models.classifier import prunable
 from iterun.types import Architecture, LanguageModel
@@ -18,10 +20,13 @@ from iterun.types import Architecture, LanguageModel
 CIFAR = (3, 32, 32)
 
 
-def plan(name: str, place, **changes) -> vision.Classifier:
+def settings_of(name: str) -> dict[str, Any]:
     node = to_plain(compose(["task=prune/lth", f"model={name}"]))["model"]
-    del node["_target_"]
-    return vision.load(Architecture, place, **(node | changes))
+    return builders.settings_of(node, "model")
+
+
+def plan(name: str, place, **changes) -> vision.Classifier:
+    return vision.load(Architecture, place, **(settings_of(name) | changes))
 
 
 def seeded(seed: int = 0) -> torch.Generator:
@@ -94,11 +99,8 @@ def test_building_leaves_the_global_generator_alone(place):
 
 @pytest.mark.parametrize("name", serving("vision"))
 def test_no_classifier_serves_as_a_language_model(name, place):
-    node = to_plain(compose(["task=prune/lth", f"model={name}"]))["model"]
-    del node["_target_"]
-
     with pytest.raises(ConfigError, match=f"model={name} is an image classifier"):
-        vision.load(LanguageModel, place, **node)
+        vision.load(LanguageModel, place, **settings_of(name))
 
 
 @pytest.mark.parametrize(
