@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 _ALL_OF = 100  #: iterations of which each gets its line; later ones at most ten a second
 _SHORTEST = 0.1  #: seconds between lines after those
 _SIGN_OF_LIFE = 30.0  #: seconds without a line, after which an inner loop may tell of itself
+_FIRST_SIGN = 5.0  #: as long, of a loop that has not told of itself yet
 
 
 class PlainDisplay:
@@ -45,6 +46,7 @@ class PlainDisplay:
         self.screen = err()
         self.tracker = Tracker(clock)
         self._written = clock()
+        self._told = ""  # the inner loop that told of itself last
         self._left_out: IterationDone | None = None
 
     def __call__(self, event: Event) -> None:
@@ -57,8 +59,10 @@ class PlainDisplay:
         if isinstance(event, IterationDone):
             self._iteration(event)
         elif isinstance(event, InnerProgress):
-            if self.clock() - self._written >= _SIGN_OF_LIFE:
+            silence = _SIGN_OF_LIFE if event.label == self._told else _FIRST_SIGN
+            if self.clock() - self._written >= silence:
                 of = f"/{event.total}" if event.total is not None else ""
+                self._told = event.label
                 self._line(f"  {event.label} {event.done}{of}")
         elif isinstance(event, RunStarted):
             stopping.listen(self._stopping)

@@ -74,6 +74,26 @@ def first_seed(record: RunRecord) -> int:
     return record.seed if branch is None or branch.start_seed is None else branch.start_seed
 
 
+def refuse_at_end(record: RunRecord, k: int, length: int | None) -> None:
+    """Let no run begin where its parent has ended: none of its settings would be used.
+
+    Args:
+        record: of a run that goes on after iteration k.
+        k: that iteration.
+        length: of the procedure; None: it has none of its own.
+
+    Raises:
+        ConfigError: it is a fork that is over where it branches off.
+    """
+    branch = Branch.of(record)
+    if branch is not None and branch.iteration == k and length is not None and k >= length:
+        raise ConfigError(
+            f"{branch.run}@{k} is at the end of {length} iterations: nothing is left to be done",
+            hint=f"branch off earlier, as in iterun fork {branch.run}@{max(length // 2, 0)}, "
+            "or make it longer",
+        )
+
+
 def left_at(record: RunRecord) -> int | None:
     """The iteration after which numbers come out otherwise than the parent's; None: none does."""
     branch = Branch.of(record)

@@ -140,6 +140,8 @@ class Engine:
         self.writer.length(self.capped)
         self.tally.parameters.update(self.handle.resolved)
         self.writer.resolve(self.handle.resolved)
+        if k is not None:
+            fork.refuse_at_end(self.writer.record, k, self.length)
         notes = [] if k is None else self._restore(k)
         self._ready = True
         if self.rules.settings.seconds is not None:
@@ -216,6 +218,9 @@ class Engine:
         for remark in self.rules.remarks(i, values):
             self.handle.warn(remark)
         objective = self.tally.add(i, values, cost)
+        if i == 1 and self.tally.lacks_objective:
+            metric = self.job.objective["metric"]  # type: ignore[index]  # there is one
+            self.handle.warn(f"the objective {metric} is not among the metrics: nothing is best")
         done = IterationDone(i, self.capped, values, cost, gathered.labels, seconds, objective)
         self.job.listener(done)
         if self.job.judge is not None:

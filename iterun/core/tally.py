@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from iterun.core.numbers import is_finite
@@ -10,6 +11,8 @@ from iterun.store.schema import Summary
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+_SUMS = ("seconds", "time_", "price")  # beginnings of the names of costs that add up
 
 
 class Tally:
@@ -40,8 +43,8 @@ class Tally:
         """Take in a recorded iteration; the objective's value, if it has one."""
         self.i = i
         self.last.update(metrics)
-        if cost:
-            self.costs.update(cost)
+        for name, value in cost.items():
+            self.costs[name] = value + (self.costs.get(name, 0) if name.startswith(_SUMS) else 0)
         self._score = None
         if self._metric is None or self._metric not in metrics:
             return None
@@ -51,6 +54,11 @@ class Tally:
             if score < self._least:
                 self._least, self.best = score, {"i": i, "value": value}
         return value
+
+    @property
+    def lacks_objective(self) -> bool:
+        """Whether no iteration so far has the objective's metric."""
+        return self._metric is not None and self._metric not in self.last
 
     def score(self, i: int) -> None:
         """Note the objective's value at checkpoint i, if iteration i has a finite one."""
@@ -106,4 +114,11 @@ def parameters_of(config: Mapping[str, Any], **more: Any) -> dict[str, Any]:
     own = {
         k: v for k, v in task.items() if not k.startswith("_") and k not in ("about", "objective")
     }
+    more["schedule"] = _schedule(config.get("schedule") or {})
     return own | {name: value for name, value in more.items() if value is not None}
+
+
+def _schedule(node: Mapping[str, Any]) -> str | None:
+    """What `schedule=` names, in a word: "cosine", "file:refined.csv"."""
+    name, path = node.get("name"), node.get("path")
+    return f"{name}:{Path(str(path)).name}" if path else name

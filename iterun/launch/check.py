@@ -158,7 +158,11 @@ def _of_builder(role: str, node: Mapping[str, Any]) -> Iterator[ConfigError]:
     if builder is None:
         return
     settings = settings_of(node, role)
-    given = {name: value for name, value in settings.items() if value != _MISSING}  # said already
+    given = {
+        name: value
+        for name, value in settings.items()
+        if value != _MISSING and name != "name"  # said already, or nothing that is typed
+    }
     yield from check_settings(builder, given, key=role)
     known, is_open = taken(builder)
     if is_open:

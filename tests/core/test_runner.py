@@ -28,6 +28,16 @@ def test_a_procedure_counts_to_ten(tmp_path):
     )  # fmt: skip
 
 
+def test_an_objective_that_is_never_measured_is_told(tmp_path):
+    events = []
+
+    attempt(Count(), tmp_path / "a", objective=BEST, listener=events.append)
+    attempt(Count(), tmp_path / "b", objective=BEST | {"metric": "m"}, listener=events.append)
+
+    said = [event.text for event in events if isinstance(event, Remark)]
+    assert said == ["the objective m is not among the metrics: nothing is best"]
+
+
 def test_the_status_says_while_it_goes_on_how_many_iterations_there_will_be(tmp_path):
     lengths = []
 

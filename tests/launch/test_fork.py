@@ -218,6 +218,17 @@ def test_an_iteration_that_is_not_there(parent: Path, fork: Any, at: int) -> Non
         fork(parent, at=at)
 
 
+def test_at_its_parents_end_it_has_nothing_to_do(parent: Path, fork: Any, line: Any) -> None:
+    last = RunView(parent).status.iteration
+
+    with pytest.raises(ConfigError, match=f"@{last} is at the end of {last} iterations"):
+        fork(parent)
+    with pytest.raises(ConfigError, match="nothing is left to be done"):
+        fork(parent, "seed=7", at=last)
+
+    assert line.runs == [parent]
+
+
 def test_a_stop_rule_that_would_end_it_at_once_is_told(line: Any, fork: Any) -> None:
     line("task=mine/shaped", "stop.iterations=3")
 

@@ -187,6 +187,12 @@ def test_shipped_settings_have_the_types_that_their_builders_take(file: Path) ->
         assert not list(check_settings(builder, node, key=file.parent.name))
 
 
+def test_a_server_without_a_name_is_asked_for_its_id() -> None:
+    config = to_plain(compose(["task=refine/coloring", "model=openai", "backend=cpu"]))
+
+    checked(config)  # it is the model that says so, in its own words
+
+
 def test_a_folder_that_held_something_keeps_it(line: Any) -> None:
     (line.outputs / "mine").mkdir(parents=True)
     (line.outputs / "mine" / "note.txt").write_text("mine")
