@@ -116,8 +116,10 @@ class Sweep:
         return refine(values, power=self.power, tau=self.tau)
 
     def metrics(self, trained: Trained) -> dict[str, float]:
-        """Of a training: means over the seeds, and what its norms tell."""
+        """Of the newest training: means over the seeds, and what its norms tell; the least loss."""
         found = mean_and_spread("train_loss", trained.train_loss)
+        means = [_mean(row["train_loss"]) for rows in self.losses.values() for row in rows]
+        found["train_loss_best"] = float(np.nanmin(means, initial=np.inf))
         found |= mean_and_spread("test_loss", trained.test_loss)
         norms = mean_norms(trained)
         found |= {name: float(np.mean(values)) for name, values in self.columns(norms).items()}

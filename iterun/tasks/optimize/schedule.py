@@ -57,7 +57,7 @@ class Schedule(Procedure):
     threads: ClassVar = 1
     takes_schedule: ClassVar = True
     may_be_infinite: ClassVar = frozenset({
-        *("train_loss", "train_loss_std", "test_loss", "test_loss_std"),
+        *("train_loss", "train_loss_best", "train_loss_std", "test_loss", "test_loss_std"),
         *("grad_norm", "grad_norm_l1"),
     })  # fmt: skip
 
