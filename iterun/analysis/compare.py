@@ -228,13 +228,34 @@ def _on_iterations(found: Comparison, own: Mapping[Path, int]) -> list[str]:
     remarks = []
     if found.at is not None and not any(n for one in found.metrics.values() for n in one.n):
         remarks.append(f"no run that counts has recorded iteration {found.at}")
+    if found.at is None and (n_capped := _n_capped(found, own)):
+        what = "settings" if found.grouped else "runs"
+        remarks.append(
+            f"{what} ended at different iterations, {n_capped} of them by stop.iterations: "
+            "--at I compares equal ones"
+        )
     several = [{own.get(row.path, found.at) for row in one.counted} for one in found.entries]
     if mixed := sum(len(iterations) > 1 for iterations in several):
         remarks.append(f"{mixed} with means over different iterations: RUN@I is of one run alone")
     return remarks
 
 
+def _n_capped(found: Comparison, own: Mapping[Path, int]) -> int:
+    """The entries that stop.iterations ended, in systems whose even entries differ in length."""
+    n = 0
+    for system in found.systems:
+        even = [e for k in found.of(system) if not is_uneven(e := found.entries[k])]
+        rows = [row for entry in even for row in entry.counted]
+        if len({own.get(row.path, row.iterations) for row in rows}) > 1:
+            n += sum(any(map(_is_capped, entry.counted)) for entry in even)
+    return n
+
+
+def _is_capped(row: Row) -> bool:
+    return row.reason == "iterations"
+
+
 def is_uneven(entry: Entry) -> bool:
     """Whether a cap of iterations ended its seeds, and not all at one iteration."""
     lengths = {row.iterations for row in entry.counted}
-    return len(lengths) > 1 and any(row.reason == "iterations" for row in entry.counted)
+    return len(lengths) > 1 and any(map(_is_capped, entry.counted))

@@ -33,9 +33,8 @@ class Axis:
         finite = values[np.isfinite(values) & ((values > 0) | (not is_log))]
         low, high = (float(finite.min()), float(finite.max())) if len(finite) else (1.0, 2.0)
         if low == high:
-            low, high = (low / 2, high * 2) if is_log else (low - 0.5, high + 0.5)
-            if low == high:  # beyond 2^53
-                low, high = low - abs(low) / 2, high + abs(high) / 2
+            half = abs(low) / 2 or 0.5
+            low, high = (low / 2, high * 2) if is_log else (low - half, high + half)
             low, high = max(low, -float_info.max), min(high, float_info.max)
         a, b = (np.log10(low), np.log10(high)) if is_log else (low, high)
         room = (b - a) * margin if np.isfinite(b - a) else 0.0

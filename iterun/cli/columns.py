@@ -135,7 +135,7 @@ def _objective(rows: Sequence[Row]) -> list[Column]:
         shown = [Column(head=known.pop(), cells=column(last), right=True, style="accent")]
     else:
         cells = ["" if x is None else f"{m} {value(x)}" for m, x in zip(metrics, last, strict=True)]
-        shown = [Column(head="objective", cells=cells, least=14, style="accent")]
+        shown = [Column(head="objective", cells=cells, style="accent")]
     if any(b is not None and b != x for b, x in zip(best, last, strict=True)):
         shown.append(Column(head="best", cells=column(best), right=True, drop=11))
     return shown

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, NamedTuple
 
 from iterun.cli import look as looks
@@ -25,6 +26,7 @@ _PIPED = 100  #: cells of a line when nobody says how wide the reader's screen i
 _LEAST, _MOST = 3, 500  #: rows of a panel that can be asked for
 _HEIGHTS = (8, 20)  #: rows of a panel: at least, at most
 _PIPED_HEIGHT = 16
+_MISTYPED = 0.75  #: similarity from which on a word is an id with two characters wrong
 _BESIDE = 6  #: rows of a panel's title and axis, and of the next prompt
 
 
@@ -180,8 +182,8 @@ def _neither(
     """The error for a word that is neither a run nor a metric."""
     if "may be" in fault.message:  # several runs
         return fault
-    close = nearest(word, [*_names(found), *(row.id for row in index.rows())])
-    hint = f"did you mean {' or '.join(close)}?" if close else _they_have(found)
+    ids = get_close_matches(word, [row.id for row in index.rows()], n=1, cutoff=_MISTYPED)
+    hint = f"did you mean {ids[0]}?" if ids else _close(word, found)
     return ConfigError(f"{word!r} is neither a run nor a metric of these runs", hint=hint)
 
 

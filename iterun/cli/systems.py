@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
     from iterun.config.menu import TaskInfo
 
+_SMALL = {"a", "all", "also", "an", "and", "by", "each", "for", "from", "here", "in", "is", "of",
+          "one", "or", "that", "the", "to"}  # fmt: skip
 _SHORTEST_PROSE = 30  #: cells that a meaning gets at least, beside name and value
 
 
@@ -159,17 +161,34 @@ def _parameters(screen: Screen, info: TaskInfo, meaning: dict[str, str]) -> None
     for name, text, parameter in rows:
         said = meaning.get(parameter.name, "")
         lines = [Span(line) for line in wrap(clean(said), room)]
-        if not _says_the_same(parameter.comment, said):
-            lines += [Span(line, "dim") for line in wrap(clean(parameter.comment), room)]
+        if more := added(parameter.comment, said):
+            lines += [Span(line, "dim") for line in wrap(clean(more), room)]
         first = "" if is_narrow else lines.pop(0)
         screen.line("  ", Span(pad(name, names), "accent"), "  ", pad(text, values), "  ", first)
         for line in lines:
             screen.line(" " * indent, line)
 
 
-def _says_the_same(remark: str, meaning: str) -> bool:
-    """Whether the YAML's remark has no word that the class's own comment lacks."""
-    return set(re.findall(r"[\w.]+", remark.lower())) <= set(re.findall(r"[\w.]+", meaning.lower()))
+def added(remark: str, meaning: str) -> str:
+    """What of the YAML's remark has words that the class's own comment lacks.
+
+    It goes part by part, as semicolons set them apart; a part may begin with what was said.
+    """
+    known = _words(meaning)
+    parts = []
+    for part in remark.split("; "):
+        clauses = part.split(", ")
+        while len(clauses) > 1 and ":" not in clauses[0] and _words(clauses[0]) <= known:
+            clauses.pop(0)
+        if not _words(rest := ", ".join(clauses)) <= known:
+            parts.append(rest)
+    return "; ".join(parts)
+
+
+def _words(text: str) -> set[str]:
+    """Without those that carry little, and singular."""
+    found = re.findall(r"\w+(?:[.-]\w+)*", text.lower())
+    return {word.removesuffix("s") for word in found if word not in _SMALL}
 
 
 def _example(info: TaskInfo) -> str:

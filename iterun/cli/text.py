@@ -6,6 +6,7 @@ writing direction and no line break of a recorded text reaches the terminal.
 
 from __future__ import annotations
 
+import re
 from unicodedata import combining, east_asian_width
 
 ELLIPSIS = "…"
@@ -84,3 +85,20 @@ def wrap(text: str, cells: int) -> list[str]:
             lines.append(line)
         line = clip(word, cells)
     return [*lines, line] if line else lines or [""]
+
+
+def wrap_code(text: str, cells: int) -> list[str]:
+    """As `wrap`, but blanks stay; what an indented line goes on with is set in two further."""
+    body = text.lstrip(" ")
+    indent = " " * min(len(text) - len(body), cells // 2)
+    under = indent + "  " if indent else ""
+    lines: list[str] = []
+    line = indent
+    for blanks, word in re.findall("( *)([^ ]+)", body):
+        if width(line + blanks + word) <= cells:
+            line += blanks + word
+            continue
+        if line.strip():
+            lines.append(line)
+        line = clip((under if lines else indent) + word, cells)
+    return [*lines, line.rstrip()]

@@ -8,7 +8,8 @@ from iterun.cli.console import Screen, Span, out
 from iterun.cli.figures import count, duration
 from iterun.cli.formats import json_text
 from iterun.cli.tables import Column, table
-from iterun.cli.text import clean, clip, pad, wrap
+from iterun.cli.text import clean, clip, pad, wrap_code
+from iterun.cli.verdicts import is_right, judged, unsolved, worded
 from iterun.errors import StoreError, nearest
 from iterun.store import paths
 from iterun.store.index import Index
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 TRANSCRIPT = "transcript.jsonl"
 _MARGIN = 11  # cells, before what is said
-_SAID = ("ok", "by", "violations", "solved")  # of a verdict, in words
+_TAB = 4  # cells
 _STYLES = {"system": "violet", "user": "accent", "assistant": "", "reply": "good", "prefix": "dim"}
 
 Row = dict[str, Any]
@@ -60,24 +61,26 @@ def open_failures(rows: Sequence[Row]) -> list[Row]:
 
     Answers are what was given a score; critiques, tests and probes are not. `solved` of the last
     one says which arms it serves and whether what counts there is right; where there is none, an
-    arm has solved what any of its answers does.
+    arm has solved what any of its answers does. The last is what the last round was judged.
     """
     asked: dict[tuple[str, str], Row] = {}
+    by_round: dict[tuple[str, str], dict[Any, list[Row]]] = {}
     for row in rows:
         verdicts = [v for v in _verdicts(row) if "score" in v]
         for arm, solved in _solved(row, verdicts).items():
-            key = _text(row.get("instance")), arm
+            key = worded(row.get("instance")), arm
             one = asked.setdefault(
                 key, {"instance": key[0], "arm": arm, "answers": 0, "solved": False}
             )
             one["answers"] += len(verdicts)
-            one["solved"] = one["solved"] or _is_right(verdicts) if solved is None else solved
-            one["last"] = (
-                _judged(verdicts[-1]) if _is_right(verdicts[-1:]) else _fault(verdicts[-1])
+            one["solved"] = (
+                one["solved"] or any(map(is_right, verdicts)) if solved is None else solved
             )
+            by_round.setdefault(key, {}).setdefault(_round(row), []).extend(verdicts)
     return [
         {name: x for name, x in one.items() if name != "solved"}
-        for one in asked.values()
+        | {"last": unsolved([*by_round[key].values()][-1])}
+        for key, one in asked.items()
         if not one["solved"]
     ]
 
@@ -92,13 +95,13 @@ def _solved(row: Row, verdicts: Sequence[Row]) -> dict[str, bool | None]:
     return {arm: solved is True for arm, solved in told.items()}
 
 
-def _is_right(verdicts: Sequence[Row]) -> bool:
-    return any(verdict.get("ok") is True for verdict in verdicts)
+def _round(row: Row) -> str:
+    return worded(row.get("round", row.get("i")))
 
 
 def arm_of(row: Mapping[str, Any]) -> str:
     """The arm that a row belongs to; of a system without arms, who spoke."""
-    return _text(row.get("arm") or row.get("agent") or "")
+    return worded(row.get("arm") or row.get("agent") or "")
 
 
 def _rows(view: RunView) -> list[Row]:
@@ -111,9 +114,9 @@ def _rows(view: RunView) -> list[Row]:
 
 
 def _of(view: RunView, rows: Sequence[Row], instance: str) -> list[Row]:
-    found = [row for row in rows if _text(row.get("instance")) == instance]
+    found = [row for row in rows if worded(row.get("instance")) == instance]
     if not found:
-        known = list(dict.fromkeys(_text(row.get("instance")) for row in rows))
+        known = list(dict.fromkeys(worded(row.get("instance")) for row in rows))
         near = nearest(instance, known) or known[:6]
         raise StoreError(
             f"--transcript {instance}: {view.id} asked nothing about it",
@@ -124,7 +127,7 @@ def _of(view: RunView, rows: Sequence[Row], instance: str) -> list[Row]:
 
 
 def _list(screen: Screen, view: RunView, rows: Sequence[Row], failures: Sequence[Row]) -> None:
-    n = len({_text(row.get("instance")) for row in rows})
+    n = len({worded(row.get("instance")) for row in rows})
     screen.line(
         Span(f"{view.system}  {view.id}", "bold"),
         f"  {count(n, 'instance')}, {len(failures)} unsolved over all arms",
@@ -133,7 +136,7 @@ def _list(screen: Screen, view: RunView, rows: Sequence[Row], failures: Sequence
         return
     names = ("instance", "arm", "answers", "last")
     heads = ("instance", "arm", "answers", "what the last one was judged")
-    cells = {name: [_text(one[name]) for one in failures] for name in names}
+    cells = {name: [worded(one[name]) for one in failures] for name in names}
     table(
         screen,
         [
@@ -158,30 +161,30 @@ def _conversation(screen: Screen, view: RunView, instance: str, rows: Sequence[R
     for arm, own in arms.items():
         for row in own:
             screen.line()
-            speaker = _text(row.get("agent") or "")
+            speaker = worded(row.get("agent") or "")
             name = arm if speaker in ("", arm) else f"{arm} · {speaker}"
-            screen.line(Span(f"{name} · round {row.get('round', row.get('i'))}", "head"))
+            screen.line(Span(f"{name} · round {_round(row)}", "head"))
             _messages(screen, row, said)
             _replies(screen, row)
             screen.line(Span(" " * _MARGIN + _spent(row), "dim"))
 
 
 def _who(rows: Sequence[Row]) -> str:
-    kinds = {_text(row.get("kind")) for row in rows}
-    models = ", ".join(dict.fromkeys(_text(row.get("model")) for row in rows))
+    kinds = {worded(row.get("kind")) for row in rows}
+    models = ", ".join(dict.fromkeys(worded(row.get("model")) for row in rows))
     return f"  {models}" + ("  a program, no language model" if "program" in kinds else "")
 
 
 def _messages(screen: Screen, row: Row, said: dict[str, Any]) -> None:
     for message in _dicts(row.get("messages")):
-        role, text = _text(message.get("role")), _text(message.get("content"))
+        role, text = worded(message.get("role")), worded(message.get("content"))
         if text in said:
             first = clip(" ".join(text.split()), max(20, screen.width - _MARGIN - 24))
             _say(screen, role, [Span(f"as in round {said[text]}: {first}", "dim")])
             continue
-        said[text] = row.get("round", row.get("i"))
+        said[text] = _round(row)
         _say(screen, role, text.splitlines())
-    if prefix := _text(row.get("prefix") or ""):
+    if prefix := worded(row.get("prefix") or ""):
         _say(screen, "prefix", prefix.splitlines())
 
 
@@ -189,14 +192,15 @@ def _replies(screen: Screen, row: Row) -> None:
     replies = _dicts(row.get("replies"))
     for k, reply in enumerate(replies, 1):
         head = "reply" if len(replies) == 1 else f"reply {k}"
-        _say(screen, head, _text(reply.get("text") or "").splitlines() or [""], style="reply")
+        _say(screen, head, worded(reply.get("text") or "").splitlines() or [""], style="reply")
         if reply.get("finish") == "length":
             _say(screen, "", [Span("cut at task.max_tokens", "warn")])
         verdict = reply.get("verdict")
         if isinstance(verdict, dict):
-            good = verdict.get("ok") is True
-            _say(screen, "verdict", [Span(_judged(verdict), "good" if good else "bad")])
-    if error := _text(row.get("error") or ""):
+            ok = verdict.get("ok")
+            style = "good" if ok is True else "bad" if ok is False else ""
+            _say(screen, "verdict", [Span(judged(verdict), style)])
+    if error := worded(row.get("error") or ""):
         _say(screen, "error", [Span(error, "alarm")])
 
 
@@ -205,7 +209,7 @@ def _say(screen: Screen, who: str, lines: Sequence[Part], style: str | None = No
     head, room = who, max(20, screen.width - _MARGIN)
     for line in lines or [""]:
         span = line if isinstance(line, Span) else Span(line)
-        for piece in wrap(clean(span.text), room) or [""]:
+        for piece in wrap_code(clean(span.text.expandtabs(_TAB)), room):
             first = Span(pad(head, _MARGIN), _STYLES.get(style or who, "dim"))
             screen.line(first, Span(piece, span.style))
             head = ""
@@ -225,30 +229,5 @@ def _verdicts(row: Row) -> Iterator[Row]:
             yield verdict
 
 
-def _judged(verdict: Mapping[str, Any]) -> str:
-    """Right or wrong; where tests say so that may err, whether it passes them."""
-    good, by = verdict.get("ok") is True, _text(verdict.get("by") or "")
-    if good:
-        return f"passes {by}" if by else "right"
-    return f"{f'fails {by}' if by else 'wrong'}: {_fault(verdict)}"
-
-
-def _fault(verdict: Mapping[str, Any]) -> str:
-    """What was wrong, in the verifier's own words; else the score."""
-    found = verdict.get("violations") or verdict.get("error")
-    if isinstance(found, list):
-        return "; ".join(map(_text, found[:3])) + (
-            f" and {len(found) - 3} more" if len(found) > 3 else ""
-        )
-    if found:
-        return _text(found)
-    rest = {name: x for name, x in verdict.items() if name not in _SAID}
-    return " ".join(f"{name}={_text(x)}" for name, x in rest.items())
-
-
 def _dicts(value: Any) -> list[Row]:
     return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
-
-
-def _text(value: Any) -> str:
-    return value if isinstance(value, str) else json_text(value)

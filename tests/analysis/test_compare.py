@@ -142,6 +142,23 @@ def test_seeds_that_were_capped_at_different_lengths_are_told(row: Rows) -> None
     assert "--at I" in compare(rows).remarks[0]
 
 
+@pytest.mark.parametrize(("grouped", "what"), [(True, "settings"), (False, "runs")])
+def test_settings_that_were_capped_at_different_lengths_are_told(
+    row: Rows, grouped: bool, what: str
+) -> None:
+    rows = [row(signature="a", iterations=3, reason="iterations"), row(signature="b", lr=1.0)]
+    said = f"{what} ended at different iterations, 1 of them by stop.iterations: --at I"
+
+    assert [said in remark for remark in compare(rows, grouped=grouped).remarks] == [True]
+
+
+def test_lengths_that_differ_of_themselves_or_between_systems_are_not_told(row: Rows) -> None:
+    rows = [row(signature="a", iterations=3), row(signature="b", iterations=5, lr=1.0),
+            row(system="prune/lth", iterations=2, reason="iterations")]  # fmt: skip
+
+    assert compare(rows).remarks == []
+
+
 def test_the_best_comes_first_and_any_key_sorts(row: Rows) -> None:
     found = compare([row(3.0, signature="a", lr=1.0), row(2.0, signature="b", lr=3.0),
                      row(None, signature="c", lr=2.0)])  # fmt: skip

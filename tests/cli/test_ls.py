@@ -71,6 +71,22 @@ def test_runs_of_several_systems_share_one_column_of_parameters(iterun: Any, run
     assert "rounds" not in text
 
 
+@pytest.mark.parametrize("columns", [40, 80])
+def test_the_objective_s_number_outlasts_the_parameters(
+    columns: int, iterun: Any, runs: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(columns))
+    runs("aaaa0001", parameters={"criterion": "magnitude", "sparsity": 0.5})
+    runs("bbbb0002", parameters={"criterion": "random", "sparsity": 0.7}, model="smollm2-135m")
+    objective = {"metric": "solved_frac", "goal": "max"}
+    path = runs("cccc0003", system="refine/coloring", family="refine", objective=objective)
+    for file in ("iterations.jsonl", "summary.json"):
+        text = (path / file).read_text().replace('"ppl":26.0', '"solved_frac":0.875')
+        (path / file).write_text(text)
+
+    assert "solved_frac 0.875" in iterun("ls").out
+
+
 def test_filters_sort_and_limit(iterun: Any, three: None) -> None:
     ids = ["--columns", "id"]
 

@@ -112,6 +112,17 @@ def test_the_height_can_be_given(iterun, runs):
                for line in lines) == 5  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    ("value", "label"), [(0.0775, "0.08"), (-0.0775, "-0.08"), (3e5, "300000"), (0.0, "0.0")]
+)
+def test_a_constant_stands_on_an_axis_of_its_size(iterun, runs, value, label):
+    runs(ppl=[value] * 3)
+
+    labels = [line.partition("┤")[0].strip() for line in iterun("plot").lines if "┤" in line]
+
+    assert label in labels
+
+
 def test_what_is_not_finite_is_a_gap_and_told(iterun, runs):
     runs(ppl=[30.0, NAN, INF, 20.0])
 
@@ -203,6 +214,13 @@ def test_what_can_not_be_drawn_is_refused_with_a_next_step(iterun, runs, words, 
     assert answer.status == 2
     assert message in answer.err
     assert hint in answer.err
+
+
+def test_a_word_unlike_any_run_is_taken_for_a_metric(iterun, runs):
+    runs("nseulnti")
+
+    assert "hint: they have ppl, tokens" in iterun("plot", "nseulnti", "nometric").err
+    assert "did you mean nseulnti?" in iterun("plot", "nseulnti", "nseulmta").err
 
 
 def test_a_word_that_is_a_run_and_a_metric_is_told_apart_by_an_option(iterun, runs):

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from iterun.cli import meanings
+from iterun.cli import meanings, systems
 from iterun.config.menu import task_files
 
 
@@ -45,6 +45,31 @@ def test_a_system_shows_its_parameters(words: list[str], iterun: Any) -> None:
     [line] = [line for line in answer.lines if line.startswith("  sparsity")]
     assert "0.7" in line
     assert "share of every matrix to prune" in line
+
+
+@pytest.mark.parametrize(
+    ("meaning", "remark", "added"),
+    [
+        ("words of the first level", "words of the first level; paper: 5000", "paper: 5000"),
+        ("words from one level to the next", "words a level; paper: 5000", "paper: 5000"),
+        ("of tests a problem", "of tests a problem, written once", "written once"),
+        ("chance that an assert is right", "of the asserts", ""),
+        ("lora: adapters, full: all weights", "full: all weights, digits only",
+         "full: all weights, digits only"),
+        ("optimizer steps (T)", "paper: 1000", "paper: 1000"),
+    ],
+)  # fmt: skip
+def test_what_the_class_says_of_a_parameter_is_not_said_again(
+    meaning: str, remark: str, added: str
+) -> None:
+    assert systems.added(remark, meaning) == added
+
+
+def test_a_page_says_nothing_twice(iterun: Any) -> None:
+    text = iterun("task=refine/agentcoder", "--help").out
+
+    assert text.count("seconds a program, for all suites together") == 1
+    assert "the authors' code: 3 a suite" in text
 
 
 def test_only_models_and_data_of_its_kind_are_offered(iterun: Any) -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from iterun.cli.text import clean, clip, clip_middle, pad, width, wrap
+from iterun.cli.text import clean, clip, clip_middle, pad, width, wrap, wrap_code
 
 texts = st.text(max_size=40)
 
@@ -38,7 +38,8 @@ def test_padding_reaches_the_width(text: str, cells: int) -> None:
 
 @given(st.text(st.characters(categories=["Lu", "Ll", "Zs"]), max_size=80), st.integers(5, 40))
 def test_no_wrapped_line_is_too_long(text: str, cells: int) -> None:
-    assert all(width(line) <= cells for line in wrap(clean(text), cells))
+    for broken in (wrap, wrap_code):
+        assert all(width(line) <= cells for line in broken(clean(text), cells))
 
 
 @pytest.mark.parametrize(

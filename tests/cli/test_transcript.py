@@ -100,3 +100,59 @@ def test_a_run_without_a_transcript_says_so(iterun: Any, runs: Any) -> None:
     answer = iterun("show", "@-1", "--transcript", "g1")
 
     assert (answer.status, "has no transcript" in answer.err) == (2, True)
+
+
+def test_the_indentation_of_code_stays(iterun: Any, told: "Path") -> None:
+    program = "def f(x):\n    if x:\n\t\treturn x   # as it is\n    return " + "x + " * 30 + "1"
+    path = told / "artifacts/transcript.jsonl"
+    path.write_text(json.dumps(line("self", 0, program, True)) + "\n")
+
+    found = iterun("show", "@-1", "--transcript", "g1").lines
+
+    first = found.index("reply      def f(x):")
+    margin = " " * 11
+    assert found[first + 1 : first + 3] == [
+        f"{margin}    if x:",
+        f"{margin}        return x   # as it is",
+    ]
+    assert found[first + 3].startswith(f"{margin}    return x + ")
+    assert found[first + 4].startswith(f"{margin}      + x")
+
+
+def test_a_verdict_that_is_neither_right_nor_wrong_says_what_it_says(
+    iterun: Any, told: "Path", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    row = line("designer", 0, "assert f() == 1", True)
+    row["replies"][0]["verdict"] = {"asserts": 3}
+    (told / "artifacts/transcript.jsonl").write_text(json.dumps(row) + "\n")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    monkeypatch.setenv("FORCE_COLOR", "1")
+
+    found = iterun("show", "@-1", "--transcript", "g1").out
+
+    said = [text for text in found.splitlines() if "asserts=3" in text]
+    assert [text[-9:] for text in said] == ["asserts=3"]
+    assert "wrong" not in found
+
+
+@pytest.mark.parametrize(
+    ("by", "said"),
+    [
+        ({"by": "its tests"}, "passes its tests, and fails the hidden ones"),
+        ({}, "right, but another answer counts"),
+    ],
+)
+def test_an_open_failure_that_was_accepted_is_told_from_a_rejected_sibling(
+    iterun: Any, told: "Path", by: dict[str, str], said: str
+) -> None:
+    solved = {"solved": {"own": False}}
+    verdicts = [{"ok": True, "score": 1.0}, {"ok": False, "score": 0.0, "violations": ["no"]}]
+    rows = [line("own", 0, "", True) for _ in verdicts]
+    for row, verdict in zip(rows, verdicts, strict=True):
+        row["replies"] = [{"text": "", "verdict": verdict | by | solved}]
+    text = "".join(json.dumps(row) + "\n" for row in rows)
+    (told / "artifacts/transcript.jsonl").write_text(text)
+
+    found = json.loads(iterun("show", "@-1", "--open-failures", "--json").out)
+
+    assert [one["last"] for one in found] == [said]
