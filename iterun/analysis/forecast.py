@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from iterun.analysis import curves
-from iterun.errors import ConfigError, nearest
+from iterun.errors import ConfigError, StoreError, nearest
 from iterun.ops.forecast import CONFIRM, LEAST, Forecast, Forecaster, Rule, Verdict, usual_gain
 from iterun.ops.learning_curve import FEWEST
 from iterun.store.reader import RunView
@@ -16,7 +16,9 @@ from iterun.store.reader import RunView
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from iterun.analysis.curves import Floats
+    from numpy.typing import NDArray
+
+    from iterun.analysis.curves import Curve, Floats
     from iterun.store.rows import Row
 
 __all__ = ["Asked", "Forecast", "Outlook", "Replayed", "Stopped", "outlook", "replay"]
@@ -93,6 +95,11 @@ class Outlook:
         return self.replayed.forecasts[-1] if self.replayed.forecasts else None
 
     @property
+    def is_over(self) -> bool:
+        """Whether the horizon has been seen: nothing is left to forecast."""
+        return self.i >= self.horizon
+
+    @property
     def blamed(self) -> str:
         """What a fault of the curve is about: the metric, or what it is seen over."""
         return self.metric if self.replayed.forecaster.is_misfit else self.x
@@ -100,6 +107,9 @@ class Outlook:
     @property
     def why_none(self) -> str:
         """Why there is no forecast; empty if there is one."""
+        if self.is_over:
+            is_end = self.i == self.horizon
+            return f"{'it is at its end, ' if is_end else ''}iteration {self.horizon} has been seen"
         if self.newest is not None:
             return ""
         seen = self.replayed.forecaster
@@ -158,7 +168,7 @@ def outlook(row: Row, asked: Asked, until: int | None = None) -> Outlook:
         until: the last iteration that is looked at.
 
     Raises:
-        StoreError: it can't be read.
+        StoreError: it can't be read, or has no such iteration.
         ConfigError: no metric, no direction, no horizon, or no value.
     """
     view = RunView(row.path)
@@ -166,15 +176,13 @@ def outlook(row: Row, asked: Asked, until: int | None = None) -> Outlook:
     metric, goal = _measure(row, asked, stop)
     x = asked.x or stop.get("x") or ITERATION
     curve = curves.read(row, [metric] if x == ITERATION else [metric, x])
-    curve = curve.at((curve.i > 0) & (curve.i <= (np.inf if until is None else until)))
-    y, sizes = curve.column(metric), curve.column(curves.ITERATION if x == ITERATION else x)
-    has = np.isfinite(y)
-    if not has.any():
-        raise _without(row, metric)
-    if not np.isfinite(sizes[has]).any():
-        raise _without(row, x)
-    has &= np.isfinite(sizes)  # passed over, as the rule does
-    i, y, sizes = curve.i[has], y[has], sizes[has]
+    if until is not None and until not in curve.i:
+        last = f"its last one is {curve.i[-1]}" if len(curve.i) else "it has none yet"
+        raise StoreError(
+            f"{row.id} has no iteration {until}: {last}", hint=f"iterun show {row.id} lists them"
+        )
+    curve = curve.at(curve.i <= (np.inf if until is None else until))
+    i, y, sizes = _points(row, curve, metric, x, "" if asked.x else " (its stop.x)")
     horizon = asked.horizon or _whole(stop.get("horizon")) or view.status.length
     if horizon is None:
         raise ConfigError(
@@ -191,6 +199,21 @@ def outlook(row: Row, asked: Asked, until: int | None = None) -> Outlook:
     )  # fmt: skip
 
 
+def _points(
+    row: Row, curve: Curve, metric: str, x: str, origin: str
+) -> tuple[NDArray[np.int64], Floats, Floats]:
+    """Iterations after the baseline, their values and their sizes, where both are finite."""
+    y, sizes = curve.column(metric), curve.column(curves.ITERATION if x == ITERATION else x)
+    has = (curve.i > 0) & np.isfinite(y)
+    if not has.any():
+        raise _without(row, metric, has_baseline=bool(np.isfinite(y).any()))
+    if not np.isfinite(sizes[has]).any():
+        has_baseline = bool(np.isfinite(sizes).any())
+        raise _without(row, x, has_baseline=has_baseline, origin=origin)
+    has &= np.isfinite(sizes)  # passed over, as the rule does
+    return curve.i[has], y[has], sizes[has]
+
+
 def _measure(row: Row, asked: Asked, stop: Mapping[str, Any]) -> tuple[str, str]:
     """The metric and whether it is to be small or large."""
     objective = row.objective or {}
@@ -205,11 +228,19 @@ def _measure(row: Row, asked: Asked, stop: Mapping[str, Any]) -> tuple[str, str]
         known[metric] = known[metric] or objective.get("goal")
     goal = asked.goal or known.get(metric)
     if goal not in ("min", "max"):
-        raise ConfigError(
-            f"--metric {metric} is not the objective of {row.id}, and has no direction",
-            hint="add --goal min or --goal max",
-        )
+        raise _undirected(row, metric)
     return str(metric), str(goal)
+
+
+def _undirected(row: Row, metric: str) -> ConfigError:
+    known = curves.names([row])
+    close = [] if metric in known else nearest(metric, known, n=1)
+    aim = f"the objective of {row.id} is {row.objective['metric']}" if row.objective else ""
+    return ConfigError(
+        f"--metric {metric}: no direction is known; {aim or f'{row.id} has no objective'}",
+        hint=f"did you mean --metric {close[0]}? Else add --goal min or --goal max" if close
+        else "add --goal min or --goal max",
+    )  # fmt: skip
 
 
 class Own(NamedTuple):
@@ -253,11 +284,12 @@ def _whole(value: object) -> int | None:
     return int(number) if number is not None and number >= 1 else None
 
 
-def _without(row: Row, name: str) -> ConfigError:
+def _without(row: Row, name: str, *, has_baseline: bool, origin: str = "") -> ConfigError:
     known = curves.names([row])
     close = nearest(name, known)
+    after = " after the baseline" if has_baseline else ""
     return ConfigError(
-        f"no iteration of {row.id} has a finite {name!r}",
+        f"no iteration of {row.id}{after} has a finite {name!r}{origin}",
         hint=f"did you mean {' or '.join(close)}?" if close and name not in known
         else f"it has {', '.join(known[:_MOST_NAMES])}",
     )  # fmt: skip

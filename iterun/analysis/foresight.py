@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 POINTS = 100  #: of a law
 SAID = (
-    f"dashed: the power law through the points so far; its band is the range of the last five fits "
-    f"and {WIDENED:g} residuals, no confidence level"
+    "a forecast is the power law through the points so far; its band is the range of the last five "
+    f"fits and {WIDENED:g} residuals, no confidence level"
 )
 
 
@@ -50,8 +50,8 @@ def add(plot: Plot, rows: Sequence[Row]) -> None:
             if line.ahead is None:
                 plot.remarks.append(f"no forecast of {of}: {why}")
             else:
-                has_any = True
-                plot.remarks.append(f"forecast of {of}: {_told(line.ahead)}")
+                has_any |= not _is_over(line, line.ahead)
+                plot.remarks.append(_told(of, line, line.ahead))
     if has_any:
         plot.remarks.append(SAID)
 
@@ -83,7 +83,13 @@ def _ahead(line: Line, known: Sequence[Own], goal: str, x: str) -> tuple[Ahead |
     return Ahead(points, fitted, low, high, newest.horizon, newest.provisional), ""
 
 
-def _told(ahead: Ahead) -> str:
+def _is_over(line: Line, ahead: Ahead) -> bool:
+    return ahead.horizon <= int(line.i[-1])
+
+
+def _told(of: str, line: Line, ahead: Ahead) -> str:
+    if _is_over(line, ahead):
+        return f"{of} is at its end, and its power law comes to {value(float(ahead.y[-1]))} there"
     end = f"{value(float(ahead.y[-1]))} [{value(float(ahead.low[-1]))}, "
     end += f"{value(float(ahead.high[-1]))}] at iteration {ahead.horizon}"
-    return end + (", provisional" if ahead.provisional else "")
+    return f"forecast of {of}: {end}" + (", provisional" if ahead.provisional else "")

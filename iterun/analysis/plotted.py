@@ -48,6 +48,11 @@ class Ahead(NamedTuple):
     horizon: int  #: iteration
     provisional: bool  #: before the prediction level
 
+    @property
+    def has_band(self) -> bool:
+        """Whether there is anything beyond the line's last point."""
+        return bool(np.isfinite(self.low).sum() > 1)
+
 
 @dataclass(kw_only=True)
 class Line:
@@ -106,6 +111,15 @@ class Plot:
     def groups(self) -> list[str]:
         """Of all lines, each once."""
         return list(dict.fromkeys(line.group for panel in self.panels for line in panel.lines))
+
+    @property
+    def law_label(self) -> str:
+        """What a legend says of the laws through the lines; empty: there are none."""
+        lines = [line for panel in self.panels for line in panel.lines]
+        aheads = [line.ahead for line in lines if line.ahead is not None]
+        if not aheads:
+            return ""
+        return "power law" + (" and its band" if any(a.has_band for a in aheads) else "")
 
 
 def plot(

@@ -35,7 +35,12 @@ DETAIL = Detail(points=200, lines=12)
 _COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 _DARK_COLORS = ("#56B4E9", "#E69F00", "#2BB88F", "#E39CC4", "#F0E442", "#5C9CE6", "#F2F2F2")
 _DASHES: tuple[Any, ...] = ("-", (0, (5, 1.5)), (0, (1.2, 1.2)), (0, (6, 1.5, 1.2, 1.5)))
-_AHEAD = (0, (4, 3))  #: dashes of a forecast, thin and without marks
+#: of a law: round dots far apart, as no line has them
+_AHEAD: dict[str, Any] = {
+    "linestyle": (0, (0.1, 2.5)), "linewidth": 1.8, "dash_capstyle": "round",
+}  # fmt: skip
+_ANY = "#808080"  #: of what stands for any line
+_BAND_AHEAD: dict[str, Any] = {"alpha": 0.12, "linewidth": 0}
 _MARKS = "osD^vPX*<>"
 _STYLES = {"light": ("white", "#222222", "#D9D9D9"), "dark": ("#16181D", "#DDDDDD", "#3A3D45")}
 _DPI = 200
@@ -136,10 +141,11 @@ def figure(plot: Plot, look: Look) -> Figure:
         _panel(ax, plot, panel, handles, look.style)
     for ax in axes[len(plot.panels) :]:
         ax.set_axis_off()
-    if len(labels) > 1 or plot.panels[0].lines[0].label != plot.panels[0].metric:
+    is_named = len(labels) > 1 or plot.panels[0].lines[0].label != plot.panels[0].metric
+    if is_named or plot.law_label:
         spare = axes[len(plot.panels)] if len(axes) > len(plot.panels) else None
         inside = axes[0] if is_inside and len(plot.panels) == 1 else None
-        _legend(drawn, handles, inside=inside, spare=spare)
+        _legend(drawn, handles, plot.law_label, inside=inside, spare=spare)
     return drawn
 
 
@@ -182,8 +188,8 @@ def _line(ax: Axes, line: Line, number: int, group: int, style: str) -> Any:
         ax.fill_between(x, low, high, color=color, alpha=0.2, linewidth=0)
     if line.ahead is not None:
         x, y, low, high = line.ahead[:4]
-        ax.plot(x, y, color=color, linestyle=_AHEAD, linewidth=1.0)
-        ax.fill_between(x, low, high, color=color, alpha=0.12, linewidth=0)
+        ax.plot(x, y, color=color, **_AHEAD)
+        ax.fill_between(x, low, high, color=color, **_BAND_AHEAD)
     return found
 
 
@@ -204,7 +210,7 @@ def _scale(ax: Axes, plot: Plot) -> None:
 
 
 def _legend(
-    drawn: Figure, handles: dict[str, Any], *, inside: Axes | None, spare: Axes | None
+    drawn: Figure, handles: dict[str, Any], law: str, *, inside: Axes | None, spare: Axes | None
 ) -> None:
     """Inside the axes where it is small; in a free panel; else beside all panels."""
     shown = list(handles)[:_MOST_LISTED]
@@ -212,6 +218,8 @@ def _legend(
     if len(handles) > len(shown):
         texts[-1] = f"and {len(handles) - len(shown) + 1} more"
     lines = [handles[label] for label in shown]
+    if law:
+        lines, texts = [*lines, _law_handle()], [*texts, law]
     look: dict[str, Any] = {"fontsize": 8, "handlelength": 3.5}
     if inside is not None:
         inside.legend(lines, texts, framealpha=0.85, **look)
@@ -219,6 +227,14 @@ def _legend(
         spare.legend(lines, texts, loc="center", frameon=False, **look)
     else:
         drawn.legend(lines, texts, loc="outside right upper", frameon=False, **look)
+
+
+def _law_handle() -> Any:
+    """Of the laws of all lines: dots on a band, in no line's colour."""
+    from matplotlib.lines import Line2D
+    from matplotlib.patches import Patch
+
+    return Patch(facecolor=_ANY, **_BAND_AHEAD), Line2D([], [], color=_ANY, **_AHEAD)
 
 
 def axis_name(name: str) -> str:

@@ -47,6 +47,8 @@ def show(screen: Screen, plot: Plot, *, rows: int) -> None:
             screen.line(*parts)
     screen.line()
     _legend(screen, plot, labels)
+    if plot.law_label:
+        screen.line(Span(f"  dashed: {plot.law_label}", "dim"))
 
 
 def panel_lines(
@@ -103,13 +105,12 @@ def _draw(canvas: Canvas, plot: Plot, panel: Panel, across: Axis, down: Axis) ->
 
 
 def _ahead(canvas: Canvas, ahead: Ahead, number: int, across: Axis, down: Axis) -> None:
-    """A forecast beyond its line: the band, and dashes of two cells with as much between them."""
-    if not np.isfinite(ahead.low[:-1]).any():
-        return  # the line has come to the end
+    """A forecast: its band, and dashes of two cells with as much between them."""
     x = across.share(ahead.x)
-    canvas.band(x, down.share(ahead.low), down.share(ahead.high), number)
+    if ahead.has_band:
+        canvas.band(x, down.share(ahead.low), down.share(ahead.high), number)
     places = (np.arange(canvas.columns * 2) + 0.5) / (canvas.columns * 2)  # dots
-    places = places[(places >= x[np.isfinite(ahead.low)][0]) & (places <= x[-1])]
+    places = places[(places >= x[0]) & (places <= x[-1])]
     y = np.interp(places, x, down.share(ahead.y))
     is_gap = (places * canvas.columns).astype(int) // 2 % 2 == 1
     canvas.line(places, np.where(is_gap, np.nan, y), number)

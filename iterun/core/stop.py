@@ -10,7 +10,7 @@ metric is NaN or infinite (where the class allows that) is no improvement and no
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, fields
+from dataclasses import InitVar, dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 from iterun.core import forecast
@@ -50,6 +50,10 @@ class StopSettings:
         None  #: what target, patience, tolerance, gain look at; null: the task's objective
     )
     goal: str | None = None  #: min or max; null: the objective's
+    objective: InitVar[str | None] = None  #: the task's metric: no setting
+
+    def __post_init__(self, objective: str | None) -> None:
+        object.__setattr__(self, "_objective", objective)
 
     @classmethod
     def of(cls, node: Mapping[str, Any], objective: Mapping[str, Any] | None) -> StopSettings:
@@ -66,7 +70,7 @@ class StopSettings:
         if objective and filled.get("metric") in (None, objective["metric"]):
             filled["metric"] = objective["metric"]
             filled["goal"] = filled.get("goal") or objective["goal"]
-        return cls(**filled)
+        return cls(**filled, objective=objective["metric"] if objective else None)
 
     @property
     def on_metric(self) -> list[str]:
@@ -109,10 +113,16 @@ class StopSettings:
                 hint="name one, as in stop.metric=loss stop.goal=min",
             )
         elif set_rules and set_rules != ["tolerance"] and self.goal is None:
-            yield ConfigError(
-                f"stop.{set_rules[0]} with stop.metric={self.metric} needs a direction",
-                hint="add stop.goal=min or stop.goal=max",
-            )
+            yield self._undirected(getattr(self, "_objective", None))
+
+    def _undirected(self, objective: str | None) -> ConfigError:
+        close = nearest(str(self.metric), [objective] if objective else [])
+        what = f"the objective is {objective}" if objective else "this task has no objective"
+        add = "add stop.goal=min or stop.goal=max"
+        return ConfigError(
+            f"stop.metric={self.metric}: no direction is known; {what}",
+            hint=f"did you mean stop.metric={close[0]}? Else {add}" if close else add,
+        )
 
 
 class StopRules:

@@ -9,7 +9,9 @@ import numpy as np
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from matplotlib.axis import Axis
     from matplotlib.figure import Figure
+    from matplotlib.ticker import Locator
     from numpy.typing import NDArray
 
     from iterun.ops.lr_refinement import Refinement
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     Values = NDArray[np.float64]
 
 MOST_POINTS = 2000  # of a line: more are not seen, and make large files
+FEWEST = 3  # labels of a logarithmic axis
 STYLES = ("-", "--", "-.", ":")
 
 
@@ -75,7 +78,6 @@ def loss_by_rate(curves: Mapping[str, Sequence[tuple[float, float]]], name: str)
         name: of the loss.
     """
     from matplotlib.figure import Figure
-    from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
     figure = Figure(figsize=(7, 4.2), dpi=120, layout="constrained")
     axes = figure.subplots()
@@ -86,14 +88,25 @@ def loss_by_rate(curves: Mapping[str, Sequence[tuple[float, float]]], name: str)
     axes.set_xscale("log")
     axes.set_yscale("log")
     for axis in (axes.xaxis, axes.yaxis):
-        axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-        axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-        axis.set_minor_locator(NullLocator())
+        _label(axis)
     axes.set_xlabel("peak learning rate")
     axes.set_ylabel(name)
     axes.legend(fontsize="small", frameon=False)
     axes.spines[["top", "right"]].set_visible(False)
     return figure
+
+
+def _label(axis: Axis) -> None:
+    """Label 1, 2 and 5 times powers of ten; where fewer than three are seen, even steps."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
+
+    low, high = sorted(axis.get_view_interval())
+    locator: Locator = LogLocator(subs=(1, 2, 5))
+    if sum(low <= x <= high for x in locator.tick_values(low, high)) < FEWEST:
+        locator = MaxNLocator(nbins=5, min_n_ticks=FEWEST)
+    axis.set_major_locator(locator)
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.10g}"))
+    axis.set_minor_locator(NullLocator())
 
 
 def _thinned(values: Values, first: int) -> tuple[Values, Values]:

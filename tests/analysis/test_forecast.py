@@ -65,7 +65,7 @@ def test_only_iterations_up_to_the_one_named_are_seen(tmp_path: Path) -> None:
 
 
 def test_the_baseline_alone_has_nothing_to_forecast(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="no iteration of 3f9a has a finite 'acc'"):
+    with pytest.raises(ConfigError, match="of 3f9a after the baseline has a finite 'acc'"):
         outlook(made(tmp_path), Asked(), until=0)
 
 
@@ -87,13 +87,30 @@ def test_iterations_without_the_size_are_passed_over(tmp_path: Path) -> None:
 def test_another_metric_needs_a_direction(tmp_path: Path) -> None:
     row = made(tmp_path)
 
-    with pytest.raises(ConfigError, match="has no direction"):
+    with pytest.raises(ConfigError, match="no direction is known; the objective of 3f9a is acc"):
         outlook(row, Asked(metric="loss"))
     look = outlook(row, Asked(metric="loss", goal="min", x="words"))
 
     assert look.newest is not None
     assert look.newest.x == pytest.approx(4000)
     assert look.newest.value == pytest.approx(0.1 + 0.5 * 40**-1.2, abs=1e-5)
+
+
+def test_an_unknown_metric_is_doubted_before_its_direction(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="--metric accu: no direction is known") as caught:
+        outlook(made(tmp_path), Asked(metric="accu"))
+    assert caught.value.hint == "did you mean --metric acc? Else add --goal min or --goal max"
+    with pytest.raises(ConfigError, match="3f9a has no objective"):
+        outlook(made(tmp_path / "a", objective=False), Asked(metric="acc"))
+
+
+def test_a_size_from_the_runs_own_rule_is_said_to_be_it(tmp_path: Path) -> None:
+    row = made(tmp_path, x="mess")
+
+    with pytest.raises(ConfigError, match=r"finite 'mess' \(its stop\.x\)$"):
+        outlook(row, Asked())
+    with pytest.raises(ConfigError, match=r"finite 'mess'$"):
+        outlook(row, Asked(x="mess"))
 
 
 def test_what_can_not_be_looked_at_is_told(tmp_path: Path) -> None:

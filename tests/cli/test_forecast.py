@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -10,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from iterun.cli import look, picture, plot
 from iterun.store.schema import RunRecord, Summary
 from iterun.store.writer import RunWriter
 
@@ -30,6 +32,7 @@ def learnt(tmp_path: Path) -> Callable[..., Path]:
     def one(
         id: str = "3f9a1c2b", n: int = 20, *, seed: int = 1, length: int | None = 40,
         reason: str = "iterations", costs: dict[str, float] | None = None,
+        noise: float = 0.0,
     ) -> Path:  # fmt: skip
         objective = {"metric": "acc", "goal": "max"}
         record = RunRecord(
@@ -39,7 +42,8 @@ def learnt(tmp_path: Path) -> Callable[..., Path]:
         folder = tmp_path / "outputs" / "learn" / "curve" / id
         with RunWriter.create(folder, record=record, config={"task": {}}) as writer:
             for i in range(1, n + 1):
-                metrics = {"acc": 0.9 - 0.5 * i**-1.2, "words": 100 * i}
+                off = noise * (-1) ** i
+                metrics = {"acc": 0.9 - 0.5 * i**-1.2 + off, "words": 100 * i}
                 writer.append(i, seconds=0.5, metrics=metrics)
             writer.length(length)
             writer.summary(
@@ -73,6 +77,58 @@ def test_what_the_rule_would_have_done_is_said(iterun: Any, learnt: Any) -> None
     answer = iterun("forecast", "--gain", "0.02")
 
     assert "stop.gain=0.02 stops it at 14, saves 26 iterations, loses 0.01509" in answer.out
+
+
+def test_a_run_at_its_end_has_no_forecast_but_beyond(iterun: Any, learnt: Any) -> None:
+    learnt(n=40)
+
+    page, beyond = iterun("forecast"), iterun("forecast", "--horizon", "80")
+    [found] = json.loads(iterun("forecast", "--json").out)
+
+    said = " ".join(page.out.split())
+    assert "forecast none: it is at its end, iteration 40 has been seen; --horizon 80" in said
+    assert "going on" not in said
+    assert "law 0.9 - 0.5 x^-1.2" in said
+    assert "stops it at" in said
+    assert "at iteration 80 going on" in " ".join(beyond.out.split())
+    assert found["forecast"] is None
+    assert found["why_none"].startswith("it is at its end")
+
+
+def test_a_table_has_nothing_of_what_has_been_seen_and_no_negative_gain(
+    iterun: Any, learnt: Any
+) -> None:
+    """The best value of the second run is an outlier, and the law stays below it."""
+    learnt("aaaa", n=40)
+    learnt("bbbb", n=30, noise=0.05, seed=2)
+
+    answer = iterun("forecast", "aaaa", "bbbb", "--gain", "0.02")
+
+    over, ahead = (line.split() for line in answer.lines[2:])
+    assert over[:3] == ["aaaa", "1", "40/40"]
+    assert " ".join(over[4:]) == "at its end stops at 14, -0.0151"
+    assert "none" in ahead
+    assert "goes on" not in answer.out
+    assert "--horizon 80 looks beyond" in answer.err
+
+
+def test_columns_of_a_table_have_even_digits(iterun: Any, learnt: Any) -> None:
+    for k, n in enumerate((12, 39)):
+        learnt(f"{k}aaa", n=n, seed=k)
+
+    answer = iterun("forecast", "0aaa", "1aaa")
+
+    numbers = [re.findall(r"\d+\.\d+", line) for line in answer.lines[2:]]
+    assert {len(x.partition(".")[2]) for row in numbers for x in row} == {4}
+
+
+def test_an_iteration_that_a_run_does_not_have_is_an_error(iterun: Any, learnt: Any) -> None:
+    learnt()
+
+    answer = iterun("forecast", "3f9a1c2b@99")
+
+    assert answer.status == 2
+    assert "3f9a1c2b has no iteration 99: its last one is 20" in answer.err
 
 
 def test_several_runs_are_a_table_with_a_row_each(iterun: Any, learnt: Any) -> None:
@@ -128,7 +184,8 @@ def test_a_run_that_can_not_be_looked_at_is_named_and_the_others_shown(
     ("words", "said"),
     [
         (["--gain", "x"], "'x' is not a number"), (["--gain", "-1"], "--gain -1 is not a pos"),
-        (["--metric", "words"], "has no direction"), (["--goal", "up"], "neither min nor max"),
+        (["--metric", "words"], "no direction is known; the objective of 3f9a1c2b is acc"),
+        (["--goal", "up"], "neither min nor max"),
         (["--metric", "accu", "--goal", "max"], "no iteration of 3f9a1c2b has a finite 'accu'"),
         (["--horizon", "0"], "--horizon 0 is no iteration"),
     ],
@@ -185,23 +242,37 @@ def test_a_run_that_the_rule_stops_says_so(iterun: Any, monkeypatch: Any) -> Non
     assert iterun("ls", "--columns", "id,saved_iterations").lines[1].split()[1] == "26"
 
 
+def test_the_law_is_drawn_through_the_points_and_named(iterun: Any, learnt: Any) -> None:
+    """Of a run at its end too, where nothing is left to forecast."""
+    learnt(n=40, noise=0.05)
+
+    plain, answer = iterun("plot"), iterun("plot", "--forecast")
+
+    canvas = [one.out.partition("└")[0] for one in (plain, answer)]
+    n_cells = [sum("\u2800" < char <= "\u28ff" for char in text) for text in canvas]
+    assert n_cells[1] > n_cells[0] + 5
+    assert answer.lines[-1] == "  dashed: power law"
+    assert "dashed" not in plain.out
+    assert "is at its end, and its power law comes to 0." in answer.err
+    assert "forecast" not in answer.err
+
+
 def test_plots_go_on_to_the_end_dashed(iterun: Any, learnt: Any) -> None:
     learnt()
 
     plain, answer = iterun("plot"), iterun("plot", "--forecast")
 
     assert answer.status == 0
-    assert [text.split()[-1] for text in (plain.lines[-4], answer.lines[-4])] == ["20", "40"]
+    assert [text.split()[-1] for text in (plain.lines[-4], answer.lines[-5])] == ["20", "40"]
     drawn = ["".join(line[50:] for line in one.lines[1:6]).strip() for one in (plain, answer)]
     assert len(drawn[1]) > 20
     assert "note: forecast of acc, learn/curve: 0.894 [0.894, 0.894] at iteration 40" in answer.err
     assert "no confidence level" in answer.err
+    assert answer.lines[-1] == "  dashed: power law and its band"
 
 
-def test_pictures_have_the_dashes_and_the_band(iterun: Any, learnt: Any, tmp_path: Path) -> None:
+def test_pictures_have_the_law_and_the_band(iterun: Any, learnt: Any, tmp_path: Path) -> None:
     learnt()
-
-    from iterun.cli import look, picture, plot
 
     with picture._settings("light"):
         wanted = plot.Wanted(
@@ -210,9 +281,16 @@ def test_pictures_have_the_dashes_and_the_band(iterun: Any, learnt: Any, tmp_pat
         found = plot.read(wanted, outputs=None)
         [axes] = picture.figure(found, look.look(str(tmp_path / "a.png"))).axes
 
-    dashed = axes.lines[1]
-    assert dashed.get_xdata()[-1] == 40
+    line, law = axes.lines
+    assert law.get_xdata()[-1] == 40
     assert len(axes.collections) == 1
+    assert law._dash_pattern != line._dash_pattern
+    shown = [text.get_text() for text in axes.get_legend().get_texts()]
+    assert shown[-1] == "power law and its band"
+
+
+def test_no_line_of_a_picture_is_drawn_as_a_law_is() -> None:
+    assert picture._AHEAD["linestyle"] not in picture._DASHES
 
 
 def test_points_have_the_law_too(iterun: Any, learnt: Any) -> None:

@@ -263,7 +263,7 @@ def test_settings_that_can_not_be_are_refused(tmp_path, stop, words):
 def test_the_rule_needs_a_metric_and_a_direction(tmp_path):
     with pytest.raises(ConfigError, match=r"stop.gain needs a metric"):
         attempt(Learn(), tmp_path / "a", stop={"gain": 0.1})
-    with pytest.raises(ConfigError, match="needs a direction"):
+    with pytest.raises(ConfigError, match="no direction is known"):
         attempt(Learn(), tmp_path / "b", stop={"gain": 0.1, "metric": "words"})
 
 

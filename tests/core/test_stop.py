@@ -229,8 +229,19 @@ def test_a_rule_on_a_metric_needs_one():
     (error,) = StopSettings.of({"patience": 3}, None).check()
     assert "no objective" in error.message
     (error,) = StopSettings.of({"target": 3, "metric": "acc"}, LOSS).check()
-    assert "needs a direction" in error.message
+    assert error.message == "stop.metric=acc: no direction is known; the objective is loss"
+    assert error.hint == "add stop.goal=min or stop.goal=max"
     assert not list(StopSettings.of({"tolerance": 0.1, "metric": "acc"}, LOSS).check())
+
+
+def test_a_mistyped_metric_is_doubted_before_its_direction():
+    (error,) = StopSettings.of({"gain": 0.1, "metric": "los"}, LOSS).check()
+    (bare,) = StopSettings.of({"gain": 0.1, "metric": "los"}, None).check()
+
+    assert error.hint.startswith("did you mean stop.metric=loss? Else add stop.goal=min")
+    assert bare.message.endswith("no direction is known; this task has no objective")
+    with pytest.raises(ConfigError, match=r"stop\.objective is no stop rule"):
+        StopSettings.of({"objective": "loss"}, LOSS)
 
 
 def test_the_objective_is_the_default_metric():

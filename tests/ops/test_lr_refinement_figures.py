@@ -35,6 +35,22 @@ def test_norms_of_several_orders_of_magnitude_are_logarithmic_and_long_ones_thin
     assert (y[0], y[-1]) == (norms[0], norms[-1])
 
 
+@pytest.mark.parametrize(
+    ("low", "high"),
+    [(0.31, 0.33), (0.9, 1.1), (0.21, 0.47), (0.3, 2.9), (2.0, 2.0), (0.1, 40.0), (1e-6, 1e4),
+     (2.300001, 2.300002), (1234.5, 1234.9)],
+)  # fmt: skip
+def test_three_losses_or_more_are_labelled_whatever_the_range(low, high):
+    figure = loss_by_rate({"linear": [(0.1, low), (1.0, high)]}, "loss")
+    figure.draw_without_rendering()
+
+    for axis in (figure.axes[0].xaxis, figure.axes[0].yaxis):
+        bottom, top = axis.get_view_interval()
+        ticks = [tick for tick in axis.get_major_ticks() if bottom <= tick.get_loc() <= top]
+        texts = [tick.label1.get_text() for tick in ticks]
+        assert len(set(texts)) == len(texts) >= 3
+
+
 def test_losses_that_are_not_finite_are_left_out():
     figure = loss_by_rate({"linear": [(0.1, 2.0), (1.0, float("inf"))]}, "loss")
 

@@ -54,8 +54,9 @@ def command(
     A power law is fitted to the values so far; RUN@7 takes those up to iteration 7. The interval
     is the range of the last five fits, widened by what the law leaves over: no confidence level, of
     51 curves it held what came for two in three. Before the prediction level, where the asymptotes
-    have not come to rest, a forecast is provisional. The last part says where the rule
-    stop=forecast would have ended the run, what it would have saved and what it would have lost.
+    have not come to rest, a forecast is provisional. A run at its end has one beyond it alone, by
+    --horizon N. The last part says where the rule stop=forecast would have ended the run, what it
+    would have saved and what it would have lost.
 
     Examples:
       iterun forecast

@@ -34,7 +34,9 @@ Each = Annotated[bool, typer.Option("--each", help="each run, instead of the mea
 Ahead = Annotated[
     bool,
     typer.Option(
-        "--forecast", help="the power law through each line, dashed, and on to the last iteration"
+        "--forecast",
+        help="the power law through each line and on to the last iteration: dashed, in a picture "
+        "dotted",
     ),
 ]
 LogX = Annotated[bool, typer.Option("--logx", help="logarithmic x axis")]
