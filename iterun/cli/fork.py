@@ -88,7 +88,7 @@ def _split(words: Sequence[str]) -> tuple[str, list[str]]:
         said = f"fork takes one run, not {len(names)}: {', '.join(names)}"
         raise ConfigError(
             said if names else "fork needs a run",
-            hint="as in iterun fork @-1@7 task.sparsity=0.8; `iterun ls` lists the runs",
+            hint="as in iterun fork @-1@7 task.lr=1e-3; `iterun ls` lists the runs",
         )
     return names[0], [word for word, it_is in zip(words, is_name, strict=True) if not it_is]
 

@@ -88,19 +88,20 @@ class BlockPass:
 
     def do(self, i: int) -> tuple[PrunedBlock, Repaired | None]:
         """Prune and repair block i - 1, in iteration i."""
-        b, name = i - 1, self._source.block_names[i - 1]
-        block, X = self._source.load(b), self._inputs()
+        b, name, shown = i - 1, self._source.block_names[i - 1], self._run.progress
+        X = self._inputs()
+        block = self._source.load(b)
         Y = self._outputs(block, X) if X is not None and self._recipe else None
-        statistics = {} if X is None else gather(block, X, self._kwargs, self._method)
+        statistics = {} if X is None else gather(block, X, self._kwargs, self._method, shown)
         random = partial(self._run.generator, "random")
-        done = prune_block(block, name, self._method, statistics, random)
+        done = prune_block(block, name, self._method, statistics, random, shown)
         del statistics
         repaired = None
         if X is not None and Y is not None:
             repaired = self._repair(i, Task(block, done.masks, X, self._kwargs, Y))
         del Y
         if X is not None:
-            advance(block, X, self._kwargs)
+            advance(block, X, self._kwargs, shown)
         self._save(i, block, done, repaired)
         stays = isinstance(self._source, LoadedBlocks)
         self._source.release(b, None if stays else self._run.load(self._files[-1]["weights"]))
@@ -126,11 +127,11 @@ class BlockPass:
         self._files = state["files"]
         for b, files in enumerate(self._files):
             self._source.restore(b, self._run.load(files["weights"]))
-        if state["x"] is not None:
-            assert self._ids is not None
-            _, self._kwargs = self._source.inputs(self._ids[:1])
+        if state["x"] is not None and self._ids is not None:
+            first, self._kwargs = self._source.inputs(self._ids[:1])
             path = self._run.load(state["x"])
-            self._hidden = tensor_files.read_tensor(path, "x", self._run.device)
+            x = tensor_files.read_tensor(path, "x", self._run.device)
+            self._hidden = x.to(first.dtype)  # of a fork another one
 
     def write_model(self, folder: Path, tokenizer: Any) -> None:
         """The model folder, once all blocks are done."""
@@ -150,13 +151,17 @@ class BlockPass:
             self._run.save_file("retrained.safetensors", write)
 
     def _inputs(self) -> Tensor | None:
+        """X; after a fork from a criterion without data it has yet to come through the blocks."""
         if self._hidden is None and self._ids is not None:
             self._hidden, self._kwargs = self._source.inputs(self._ids)
+            for b in range(self.n_done):
+                advance(self._source.load(b), self._hidden, self._kwargs, self._run.progress)
+                self._source.release(b)
         return self._hidden
 
     def _outputs(self, block: torch.nn.Module, X: Tensor) -> Tensor:
         Y = X.clone()
-        advance(block, Y, self._kwargs)
+        advance(block, Y, self._kwargs, self._run.progress)
         return Y
 
     def _repair(self, i: int, task: Task) -> Repaired:

@@ -5,11 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from iterun.data.batches import TrainingText
+from iterun.data.cache import digest
 from iterun.errors import ConfigError
 from iterun.models.perplexity import windows
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    from collections.abc import Sequence
+
+    from torch import Generator, Tensor
 
 PREFIX = "file:"
 KEY = "input_ids"
@@ -46,6 +50,19 @@ def read_windows(setting: str) -> Tensor:
     return ids.long()
 
 
+def training_text(
+    documents: Sequence[str], tokenizer: Any, length: int, generator: Generator
+) -> TrainingText:
+    """Documents to train on, in sequences of at most `length` tokens.
+
+    Raises:
+        ConfigError: the one that the generator draws, and others, have nothing to predict.
+    """
+    text = TrainingText(documents, tokenizer, length)
+    text.batch(1, generator)
+    return text
+
+
 def evaluation_windows(model: Any, data: Any, length: int | None, limit: int | None) -> Tensor:
     """Windows of the held-out text to measure perplexity on; int64, (n, length).
 
@@ -78,6 +95,11 @@ def check_windows(ids: Tensor, setting: str, context: int, vocabulary: int) -> N
             f"the model knows {vocabulary}",
             hint="use the calibration of a run with the same model",
         )
+
+
+def mark_of(ids: Tensor) -> str:
+    """What tells these windows, (n, length), from others."""
+    return digest(str(tuple(ids.shape)), ids.numpy().tobytes())
 
 
 def length_of(

@@ -21,13 +21,15 @@ from iterun.errors import DivergedError
 from iterun.ops.masks import zero_pruned_
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from torch import Tensor
 
     from iterun.models.classifier_recipe import Batches, Recipe
     from iterun.ops.lr_schedule import Schedule
     from iterun.types import ImageSplit
+
+    Shown = Callable[[Iterable[Any], str], Iterable[Any]]  #: `run.progress`: items, label
 
 EVALUATED = 500  # pictures a forward pass, at least
 
@@ -154,12 +156,19 @@ class Score:
 
 
 @torch.no_grad()
-def evaluate(module: nn.Module, split: ImageSplit, size: int = EVALUATED) -> Score:
-    """Accuracy and loss of the module as it stands, in eval mode, `size` pictures at a time."""
+def evaluate(module: nn.Module, split: ImageSplit, shown: Shown, size: int = EVALUATED) -> Score:
+    """Accuracy and loss of the module as it stands, in eval mode.
+
+    Args:
+        module: stays in eval mode.
+        split: all of it.
+        shown: such as `run.progress`.
+        size: pictures a forward pass; at least EVALUATED are taken.
+    """
     module.eval()
     device = next(module.parameters()).device
     right, loss = torch.zeros((), device=device), torch.zeros((), device=device)
-    for index in chunks(torch.arange(len(split)), max(size, EVALUATED)):
+    for index in shown(chunks(torch.arange(len(split)), max(size, EVALUATED)), "evaluate"):
         pictures, classes = (part.to(device) for part in split.batch(index))
         logits = module(pictures)
         right += (logits.argmax(dim=1) == classes).sum()
@@ -168,7 +177,7 @@ def evaluate(module: nn.Module, split: ImageSplit, size: int = EVALUATED) -> Sco
 
 
 @torch.no_grad()
-def estimate_norms(module: nn.Module, split: ImageSplit, index: Tensor) -> None:
+def estimate_norms(module: nn.Module, split: ImageSplit, index: Tensor, shown: Shown) -> None:
     """Give batch norms the statistics of some pictures of a split, a chunk at a time."""
     norms = [layer for layer in module.modules() if isinstance(layer, nn.BatchNorm2d)]
     if not norms:
@@ -178,7 +187,7 @@ def estimate_norms(module: nn.Module, split: ImageSplit, index: Tensor) -> None:
         layer.reset_running_stats()
         layer.momentum = None  # torch's word for the mean over all batches
     module.train()
-    for part in chunks(index, EVALUATED):
+    for part in shown(chunks(index, EVALUATED), "norms"):
         module(split.batch(part)[0].to(next(module.parameters()).device))
     for layer, momentum in zip(norms, usual, strict=True):
         layer.momentum = momentum

@@ -53,7 +53,7 @@ class Recipe:
                     f"task.{name}={getattr(self, name)} is {what}",
                     hint=f"as in task.{name}={example}",
                 )
-        if any(a >= b for a, b in pairwise([0.0, *self.milestones, 1.0])):
+        if not all(a < b for a, b in pairwise([0.0, *self.milestones, 1.0])):
             given = str(self.milestones).replace(" ", "")
             yield ConfigError(
                 f"task.milestones={given} are no rising shares in (0, 1) of task.steps",

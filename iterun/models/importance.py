@@ -78,10 +78,14 @@ class Importance:
                 self.of[group.name] = moved
 
     def state(self) -> dict[str, Any]:
-        return {"of": self.of, "n_skipped": self.n_skipped}
+        judged_by = self._metric, self._power
+        return {"judged_by": judged_by, "of": self.of, "n_skipped": self.n_skipped}
 
     def restore(self, state: Mapping[str, Any]) -> None:
+        """Put the averages back; a fork that judges by something else begins its own."""
         self.n_skipped = state["n_skipped"]
+        if state["judged_by"] != (self._metric, self._power):
+            return
         for name, average in state["of"].items():
             self.of[name] = average.to(self.of[name].device)
 

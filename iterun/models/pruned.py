@@ -6,7 +6,7 @@
     retrained.safetensors  what retraining trained, under the parameters' names; factors of adapters
                            as LAYER.lora_A and LAYER.lora_B, their form and scale in the metadata
     updated.safetensors    weights that are not the dense ones under the mask (SparseGPT's; or what
-                           an earlier cycle merged)
+                           an earlier cycle merged, or removed and a later one keeps)
     blocks/                one block's weights and masks (8 to a byte) each, while blocks are pruned
                            one by one; `model/` links to the weights
 

@@ -73,10 +73,10 @@ class Recipe:
             yield ConfigError(
                 f"task.lora_r={self.lora_r} is no rank", hint="at least 1, as in task.lora_r=16"
             )
-        for name, value in (("lr", self.lr), ("lora_alpha", self.lora_alpha)):
+        for name, value, good in (("lr", self.lr, "1e-3"), ("lora_alpha", self.lora_alpha, "32")):
             if value is not None and not (value > 0 and math.isfinite(value)):
                 yield ConfigError(
-                    f"task.{name}={value} is not above 0", hint=f"as in task.{name}=1"
+                    f"task.{name}={value} is not above 0", hint=f"as in task.{name}={good}"
                 )
         yield from self._check_merge()
 

@@ -49,11 +49,12 @@ class Task:
     kwargs: Mapping[str, Any]  #: the block's other arguments
     targets: Tensor  #: Y, like X
 
-    def error(self) -> float:
-        """Mean (block(X) - Y)² over all entries."""
+    def error(self, shown: Shown) -> float:
+        """Mean (block(X) - Y)² over all entries; `shown` is such as `run.progress`."""
         total = 0.0
         with torch.no_grad():
-            for x, y in zip(torch.split(self.hidden, 1), torch.split(self.targets, 1), strict=True):
+            for w in shown(range(len(self.hidden)), "error"):
+                x, y = self.hidden[w : w + 1], self.targets[w : w + 1]
                 got = run_block(self.block, x, self.kwargs)
                 error = got.float().to(y.device) - y.float()
                 total += float(error.square().double().sum())
@@ -101,7 +102,7 @@ def repair(
     Raises:
         DivergedError: the loss is not finite.
     """
-    before = task.error()
+    before = task.error(shown)
     trainer = Retrainer(task.block, recipe, task.masks, generator, norms, schedule)
     losses, began = [], time.monotonic()
     for step in shown(range(recipe.steps), "repair"):
@@ -115,7 +116,7 @@ def repair(
     trainer.finish(merge=True)
     return Repaired(
         before=before,
-        after=task.error(),
+        after=task.error(shown),
         trained=trained,
         values={name: value.detach() for name, value in trainer.values.items()},
         empty=trainer.empty,

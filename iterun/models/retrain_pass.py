@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from iterun.errors import misset
 from iterun.models import mask_files, tensor_files
 from iterun.models.blocks import prunable_weights
 from iterun.models.gradient_norms import GradientNorms
@@ -46,19 +47,24 @@ class RetrainPass:
     pruned: Callable[[PrunedBlock], None]  #: told what each pruning left, before any training
     norms: GradientNorms = field(default_factory=lambda: GradientNorms(l1=True))
     updated: Ref | None = None  #: weights that the dense model and the masks don't give
+    moved: bool = False  #: whether matrices are among them
 
     def prune(self, cycle: int) -> None:
         """Prune to the sparsity of cycle 0, 1, ... and switch on its training."""
-        share = (cycle + 1) / self.cycles
-        s = self.method.sparsity
-        method = replace(self.method, sparsity=s if share == 1 else 1 - (1 - s) ** share)
+        self.sparsity = self._asked(cycle)
+        method = replace(self.method, sparsity=self.sparsity)
         random = partial(self.run.generator, "random")
+        before = self.trainer.masks if cycle else {}
         done = prune_model(self.source, method, self.ids, random, self.run.progress)
         self.pruned(done)
         masks = {f"{name}.weight": mask for name, mask in done.masks.items()}
         shapes = {name: mask.shape for name, mask in masks.items()}
         write = partial(mask_files.write_masks, shapes=shapes, masks=masks.values())
         self.masks_file = self.run.save_file("masks.safetensors", write)
+        # Where a mask keeps what an earlier one did not, the dense weight stays 0.
+        came_back = (bool((done.masks[name] & ~mask).any()) for name, mask in before.items())
+        merged = cycle and "lora" in self.recipe.train
+        self.moved |= self.method.criterion == "sparsegpt" or bool(merged) or any(came_back)
         if changed := self._changed(cycle, list(masks)):
             save = partial(tensor_files.write_tensors, tensors=changed)
             self.updated = self.run.save_file("updated.safetensors", save)
@@ -78,13 +84,42 @@ class RetrainPass:
         done = do_steps(shown, self._step, where, before=self._next_cycle)
         return done.trained(self.trainer.lr, self.trainer.n_trained)
 
+    @property
+    def is_last_cycle(self) -> bool:
+        return self.cycle == self.cycles - 1
+
+    @property
+    def n_steps(self) -> int:
+        """Optimizer steps done, of all cycles."""
+        return self.cycle_begin + self.trainer.step_count
+
     def state(self) -> dict[str, Any]:
-        own = {"cycle": self.cycle, "masks": self.masks_file, "updated": self.updated}
-        return own | {"trainer": self.trainer.state()}
+        return {
+            "cycle": self.cycle,
+            "sparsity": self.sparsity,
+            "masks": self.masks_file,
+            "updated": self.updated,
+            "moved": self.moved,
+            "trainer": self.trainer.state(),
+        }
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Put the pruned weights, then the trained ones, into the dense model."""
+        """Put the pruned weights, then the trained ones, into the dense model.
+
+        Raises:
+            ConfigError: a fork would prune less than is pruned.
+        """
+        self.sparsity = state["sparsity"]
+        rest = range(state["cycle"] + 1, self.cycles)
+        if any(self._asked(cycle) < self.sparsity for cycle in rest):
+            raise misset(
+                "sparsity",
+                self.method.sparsity,
+                f"is too small: the state is pruned to {self.sparsity:.4g}, and cycles prune on",
+                "take more, or an earlier iteration",
+            )
         self.masks_file, self.updated = state["masks"], state["updated"]
+        self.moved = state["moved"]
         masks = self.run.load(self.masks_file)
         updated = self.run.load(self.updated) if self.updated else None
         rebuild(self.source.module, masks, updated=updated)
@@ -100,6 +135,12 @@ class RetrainPass:
             self.run.save_file("retrained.safetensors", write)
         trainer.finish(merge=self.recipe.merge)
         mask_files.check_zeros(self.source.module, trainer.masks)
+
+    def _asked(self, cycle: int) -> float:
+        """The sparsity of cycle 0, 1, ..."""
+        share = (cycle + 1) / self.cycles
+        s = self.method.sparsity
+        return s if share == 1 else 1 - (1 - s) ** share
 
     def _next_cycle(self, t: int) -> None:
         """Merge and prune further, if step t is the first of a cycle."""
@@ -118,9 +159,7 @@ class RetrainPass:
             return self.trainer.step(losses), int(is_text.sum())
 
     def _changed(self, cycle: int, matrices: list[str]) -> dict[str, Tensor]:
-        names = []
-        if self.method.criterion == "sparsegpt" or (cycle and "lora" in self.recipe.train):
-            names += matrices
+        names = list(matrices) if self.moved else []
         if cycle and "head" in self.recipe.train:
             names.append(f"{name_of_head(self.source.module)}.weight")
         return {name: self.source.module.get_parameter(name) for name in names}
@@ -133,8 +172,8 @@ class RetrainPass:
             for name, weight in weights.items()
         }
         steps = self.recipe.steps
-        begin, self.cycle_end = (steps * c // self.cycles for c in (cycle, cycle + 1))
-        recipe = replace(self.recipe, steps=self.cycle_end - begin)
+        self.cycle_begin, self.cycle_end = (steps * c // self.cycles for c in (cycle, cycle + 1))
+        recipe = replace(self.recipe, steps=self.cycle_end - self.cycle_begin)
         self.cycle = cycle
         draw = self.run.generator("lora", cycle)
         course = self.run.schedule(recipe.steps)

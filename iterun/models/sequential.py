@@ -130,7 +130,7 @@ def block_inputs(module: Any, ids: Tensor) -> tuple[Tensor, dict[str, Any]]:
 
 
 def gather(
-    block: nn.Module, hidden: Tensor, kwargs: Mapping[str, Any], method: Method
+    block: nn.Module, hidden: Tensor, kwargs: Mapping[str, Any], method: Method, shown: Shown
 ) -> Mapping[str, Statistic]:
     """One pass of all windows through the dense block: statistics of its layers' inputs, by layer.
 
@@ -139,6 +139,7 @@ def gather(
         hidden: its inputs, (n, length, hidden).
         kwargs: its other arguments.
         method: whose statistics; empty if it needs none.
+        shown: such as `run.progress`.
     """
 
     def make(features: int, device: torch.device) -> Statistic:
@@ -148,7 +149,8 @@ def gather(
 
     if not method.needs_data:
         return {}
-    return gather_statistics(block, torch.split(hidden, 1), kwargs, make)
+    windows = shown(torch.split(hidden, 1), "statistics")
+    return gather_statistics(block, windows, kwargs, make)
 
 
 @dataclass
@@ -166,6 +168,7 @@ def prune_block(
     method: Method,
     statistics: Mapping[str, Statistic],
     generator: Callable[[str], torch.Generator],
+    shown: Shown,
 ) -> PrunedBlock:
     """Prune all matrices of a block in place.
 
@@ -175,10 +178,11 @@ def prune_block(
         method: criterion and budget.
         statistics: from `gather`.
         generator: by the full name of a matrix; for the criterion `random`.
+        shown: such as `run.progress`.
     """
     pruned = PrunedBlock()
     ready: dict[int, Any] = {}
-    for layer_name, layer in prunable(block).items():
+    for layer_name, layer in shown(prunable(block).items(), "matrices"):
         began = time.monotonic()
         full = f"{name}.{layer_name}"
         statistic = statistics.get(layer_name)
@@ -220,10 +224,10 @@ def _prune_layer(
     return mask, row
 
 
-def advance(block: nn.Module, hidden: Tensor, kwargs: Mapping[str, Any]) -> None:
+def advance(block: nn.Module, hidden: Tensor, kwargs: Mapping[str, Any], shown: Shown) -> None:
     """Overwrite `hidden`, (n, length, hidden), with the block's outputs, one window at a time."""
     with torch.no_grad():
-        for i in range(len(hidden)):
+        for i in shown(range(len(hidden)), "outputs"):
             hidden[i : i + 1] = run_block(block, hidden[i : i + 1], kwargs)
 
 
@@ -262,10 +266,10 @@ def prune_model(
     hidden, kwargs = source.inputs(ids) if method.needs_data and ids is not None else (None, {})
     for b in shown(range(len(source.block_names)), "prune"):
         block, name = source.load(b), source.block_names[b]
-        statistics = {} if hidden is None else gather(block, hidden, kwargs, method)
-        pruned = prune_block(block, name, method, statistics, generator)
+        statistics = {} if hidden is None else gather(block, hidden, kwargs, method, shown)
+        pruned = prune_block(block, name, method, statistics, generator, shown)
         if hidden is not None:
-            advance(block, hidden, kwargs)
+            advance(block, hidden, kwargs, shown)
         whole.masks |= {f"{name}.{layer}": mask for layer, mask in pruned.masks.items()}
         whole.rows += pruned.rows
         whole.n_zero_rows += pruned.n_zero_rows

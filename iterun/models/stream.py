@@ -106,13 +106,13 @@ class StreamedCausalLM:
 
         hidden, kwargs = self.inputs(windows)
         for b in shown(range(self.n_blocks), "perplexity"):
-            advance(self.load(b), hidden, kwargs)
+            advance(self.load(b), hidden, kwargs, shown)
             self.release(b)
         found = []
         with self._outside_loaded(), self._blocks_handing_back() as hand:
-            for states, ids in zip(hidden, windows, strict=True):
-                hand(states[None])
-                found.append(window_losses(self.module, ids[None], batch_size=1))
+            for w in shown(range(len(windows)), "losses"):
+                hand(hidden[w : w + 1])
+                found.append(window_losses(self.module, windows[w : w + 1], batch_size=1))
         return torch.cat(found)
 
     def _note_form(self, block: nn.Module, args: Any, output: Any) -> None:

@@ -2,7 +2,7 @@
 
 A step: forward and backward under the masks; the gradients are clipped to norm 1; the importances
 move; AdamW takes the step; from time to time the masks shrink. A gradient that is not finite
-changes neither factors nor importances, and is counted.
+changes no factor; a group whose importance would become NaN keeps the old one, and is counted.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
+from iterun.errors import ConfigError, misset
 from iterun.models.blocks import find_blocks, prunable
 from iterun.models.gradient_norms import GradientNorms
 from iterun.models.importance import Importance
@@ -109,7 +110,13 @@ class StructuredPass:
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
+        """Put everything back.
+
+        Raises:
+            ConfigError: a fork would not come to the ratio that it asks for.
+        """
         self.step_count = state["step"]
+        self._check_kept(state["kept"])
         with torch.no_grad():
             for parameter, value in zip(self._factors, state["factors"], strict=True):
                 parameter.copy_(value)
@@ -117,6 +124,25 @@ class StructuredPass:
         self.importance.restore(state["importance"])
         for name, kept in state["kept"].items():
             self.gates.put(name, kept)
+
+    def _check_kept(self, kept: Mapping[str, Tensor]) -> None:
+        """Make sure that the shrinkings to come, if any, end at the ratio asked for."""
+        recipe, start = self.recipe, self.schedule.cooldown_start
+        for group in self.groups:
+            n_gone, wanted = int((~kept[group.name]).sum()), n_pruned(group.n, recipe.ratio)
+            if n_gone > wanted:
+                raise misset(
+                    "ratio",
+                    recipe.ratio,
+                    f"is too small: {n_gone} of {group.n} {group.kind} are pruned already",
+                    "take a larger one, or an earlier iteration",
+                )
+            if n_gone < wanted and self.step_count >= start:
+                raise ConfigError(
+                    f"task.cooldown={recipe.cooldown} of task.steps={recipe.steps}: masks would "
+                    f"shrink for the last time at step {start}, and {self.step_count} are done",
+                    hint="a smaller task.cooldown, or more task.steps",
+                )
 
     def _attach(self) -> dict[str, LoraLinear]:
         recipe = self.recipe

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor, nn
 
+    from iterun.models.classifier import Shown
     from iterun.types import ImageSplit
 
 ESTIMATED = 1000  # training pictures that batch norms' statistics are of, along a barrier
@@ -39,10 +40,11 @@ class Judge:
     train: ImageSplit  #: batch norms' statistics between two networks are of pictures of it
     generator: torch.Generator  #: draws them, once
     size: int  #: pictures a forward pass
+    shown: Shown  #: such as `run.progress`
 
     def score(self) -> Score:
         """Of the module as it stands."""
-        return evaluate(self.module, self.test, self.size)
+        return evaluate(self.module, self.test, self.shown, self.size)
 
     def barrier(self, a: Mapping[str, Tensor], b: Mapping[str, Tensor]) -> float:
         """See `stability.barrier`; the statistics of batch norms are estimated anew at each α."""
@@ -50,7 +52,7 @@ class Judge:
 
     def _error(self, a: Mapping[str, Tensor], b: Mapping[str, Tensor], alpha: float) -> float:
         put(self.module, stability.between(a, b, alpha))
-        estimate_norms(self.module, self.train, self._estimated)
+        estimate_norms(self.module, self.train, self._estimated, self.shown)
         return 1 - self.score().accuracy
 
     @cached_property

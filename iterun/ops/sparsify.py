@@ -11,6 +11,7 @@ Papers: PERP (arXiv 2312.15230) for the set-up, Wanda (arXiv 2306.11695, eq. 1),
 `Method` holds one choice of criterion and budget and prunes matrices with it.
 """
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
@@ -152,7 +153,7 @@ class Method:
             if value not in known:
                 names = " or ".join(f"task.{key}={name}" for name in nearest(value, known) or known)
                 yield ConfigError(f"task.{key}={value} is unknown", hint=f"choose {names}")
-        if self.percdamp <= 0:
+        if not 0 < self.percdamp < math.inf:
             yield ConfigError(
                 f"task.percdamp={self.percdamp} does not damp", hint="try task.percdamp=0.01"
             )

@@ -34,6 +34,10 @@ def net(kind: str = "resnet") -> nn.Module:
     return convnets.draw_(made, torch.Generator().manual_seed(1), norms="uniform")
 
 
+def quietly(items, label):
+    return items
+
+
 def half(module: nn.Module) -> dict[str, torch.Tensor]:
     draw = torch.Generator().manual_seed(2)
     return {n: torch.rand(w.shape, generator=draw) < 0.5 for n, w in prunable(module, None).items()}
@@ -179,7 +183,7 @@ def test_accuracy_and_loss_are_over_the_whole_split_whatever_the_chunks():
     module, split = net("mlp"), pictures(1100)
     x, y = split.batch(torch.arange(1100))
 
-    found = evaluate(module, split)
+    found = evaluate(module, split, quietly)
 
     logits = module(x).detach()
     assert found.accuracy == float((logits.argmax(1) == y).double().mean())
@@ -190,12 +194,25 @@ def test_norms_take_the_statistics_of_the_pictures_given():
     module, split = net(), pictures()
     index = torch.arange(20)
 
-    estimate_norms(module, split, index)
+    estimate_norms(module, split, index, quietly)
 
     inner = module.conv(split.batch(index)[0]).detach()
     torch.testing.assert_close(module.norm.running_mean, inner.mean(dim=(0, 2, 3)))
     torch.testing.assert_close(module.norm.running_var, inner.var(dim=(0, 2, 3)))
     assert module.norm.momentum == 0.1
+
+
+def test_every_pass_over_pictures_gives_way_to_signals():
+    seen = []
+
+    def shown(items, label):
+        seen.append((label, len(items)))
+        return items
+
+    evaluate(net(), pictures(1100), shown)
+    estimate_norms(net(), pictures(1100), torch.arange(600), shown)
+
+    assert seen == [("evaluate", 3), ("norms", 2)]
 
 
 def test_put_gives_back_the_bits_and_keeps_the_tensors():

@@ -154,3 +154,20 @@ def test_rows_without_a_weight_are_counted():
     module.model.decoder.layers[0].fc1.weight.data[5] = 0.0
 
     assert prune(module, criterion="magnitude").n_zero_rows >= 1
+
+
+@pytest.mark.parametrize("criterion", ["magnitude", "wanda"])
+def test_every_window_and_matrix_gives_way_to_signals(criterion):
+    """Three blocks of six matrices, four windows: the statistics, and the outputs of each."""
+    seen = []
+
+    def shown(items, label):
+        seen.append((label, len(items)))
+        return items
+
+    method = Method(sparsity=0.5, criterion=criterion)
+    prune_model(LoadedBlocks(opt()), method, IDS, lambda name: torch.Generator(), shown)
+
+    looks = [("statistics", 4), ("matrices", 6), ("outputs", 4)]
+    block = looks if criterion == "wanda" else [("matrices", 6)]
+    assert seen == [("prune", 3), *3 * block]

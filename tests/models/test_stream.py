@@ -85,9 +85,9 @@ def test_blocks_one_after_the_other_give_what_the_whole_model_gives(pair):
 
     assert torch.equal(hidden, memory)
     for b in range(streamed.n_blocks):
-        advance(streamed.load(b), hidden, kwargs)
+        advance(streamed.load(b), hidden, kwargs, quietly)
         streamed.release(b)
-        advance(LoadedBlocks(module).load(b), memory, arguments)
+        advance(LoadedBlocks(module).load(b), memory, arguments, quietly)
         assert torch.equal(hidden, memory)
 
 

@@ -180,6 +180,18 @@ def test_restored_equals_uninterrupted(changes):
         assert torch.equal(after.importance.of[name], average)
 
 
+@pytest.mark.parametrize("changes", [{"metric": "random"}, {"power": 2}])
+def test_restored_to_be_judged_otherwise_importances_begin_anew(changes):
+    before, after, fresh = made(), made(**changes), made(**changes)
+    before.train(range(3), "here")
+
+    after.restore(copy.deepcopy(before.state()))
+
+    assert masks(after) == masks(before)
+    for name, average in fresh.importance.of.items():
+        assert torch.equal(after.importance.of[name], average)
+
+
 def test_recomputed_activations_drop_the_same_inputs():
     plain = made(lora_dropout=0.3)
     saving = made(lora_dropout=0.3, gradient_checkpointing=True)

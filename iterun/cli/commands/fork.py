@@ -42,7 +42,7 @@ def command(
     run needs is never touched, and the fork stands when that one is deleted.
 
     Examples:
-      iterun fork k3fa@7 task.sparsity=0.8
+      iterun fork k3fa@7 task.lr=1e-3
       iterun fork @-1 stop.iterations=null task.lr=1e-3
       iterun fork k3fa@7 -m task.sparsity=0.7,0.8 seed=1,2,3
     """

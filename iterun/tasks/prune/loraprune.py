@@ -6,7 +6,7 @@ Paper: LoRAPrune: Structured Pruning Meets Low-Rank Parameter-Efficient Fine-Tun
     y = m ⊙ ((W + scale·BA) x + b)                                forward; gradients of A, B only
     Ĝ = (∂L/∂B) A + B (∂L/∂A) - (∂L/∂B)(∂L/∂A)                    instead of ∂L/∂W
     s = |(W + scale·BA) ⊙ Ĝ|^power, summed over units, normalized, added within groups
-    I <- 0.9 I + 0.1 s                                            every step
+    I <- 0.9 I + 0.1 s                                            every step before the cool-down
     m: int(n·ρ(t)) units of least I·m are 0                       every prune_freq steps
 
 A unit is a head (rows of q, k, v, columns of o; with grouped queries a key/value head and all its
@@ -28,14 +28,15 @@ from typing import Any, ClassVar, Literal
 
 from iterun.core.procedure import Procedure
 from iterun.core.run import Run
-from iterun.data.batches import TrainingText
 from iterun.errors import ConfigError, too_small
 from iterun.models import calibration, compact, mask_files, pruned
 from iterun.models.importance import Metric
 from iterun.models.memory import out_of_memory_hint, peak_mem_mb
 from iterun.models.prune_recipe import PruneRecipe
+from iterun.models.pruning_past import Past
 from iterun.models.pruning_report import PruningReport, perplexity_of
 from iterun.models.sequential import LoadedBlocks
+from iterun.models.settled import refuse_changes, settled
 from iterun.models.structured import find_groups, parameter_masks, sparsity_rows, unprotected
 from iterun.models.structured_pass import StructuredPass
 from iterun.models.structured_size import Size
@@ -44,6 +45,9 @@ from iterun.ops.masks import n_pruned
 from iterun.types import LanguageModel
 
 AT_LEAST = {"seqlen": 2, "eval_seqlen": 2, "eval_windows": 1}
+#: what a fork may not change: ever; and once the masks have shrunk for the last time
+SETTLED = ("prune_freq", "lora_r", "lora_alpha")
+SHRINKING = ("ratio", "init_ratio", "warmup", "cooldown", "metric", "power")
 
 
 @dataclass(kw_only=True)
@@ -70,7 +74,7 @@ class LoraPrune(Procedure):
     accumulate: int  #: forward passes an optimizer step
     gradient_checkpointing: bool  #: compute activations twice to save memory
     lr: float  #: rate of AdamW at the first step; falls linearly to 0
-    seqlen: int | None  #: tokens a training sequence; null: the model's context
+    seqlen: int | None  #: tokens a training sequence; null: the model's context, at most 4096
     eval_seqlen: int | None  #: tokens a window of the perplexity; null: the model's context
     eval_windows: int | None  #: at most so many windows; null: all, or what the data's figures take
 
@@ -117,9 +121,17 @@ class LoraPrune(Procedure):
         return metrics | self._measures(i, nll)
 
     def state(self) -> dict[str, Any]:
-        return {"report": self.report.state(), "ratios": self.ratios, "work": self.work.state()}
+        return {
+            "settled": settled(self, self._settled()),
+            "past": self.past.state(),
+            "report": self.report.state(),
+            "ratios": self.ratios,
+            "work": self.work.state(),
+        }
 
     def restore(self, state: dict[str, Any]) -> None:
+        refuse_changes(self, state["settled"])
+        self.past.check(state["past"], model=self.model.name, data=self.run.data)
         self.report.restore(state["report"])
         self.ratios = state["ratios"]
         self.work.restore(state["work"])
@@ -150,13 +162,23 @@ class LoraPrune(Procedure):
         length = self.seqlen or min(model.context, calibration.LONGEST)
         if length > model.context:
             raise calibration.too_long("task.seqlen gives sequences", length, model.context)
-        self.text = TrainingText(run.data().train, model.tokenizer, length)
+        draw = run.generator("batch", 0)
+        self.text = calibration.training_text(run.data().train, model.tokenizer, length, draw)
         run.resolve(seqlen=length)
         sizes = self.eval_seqlen, self.eval_windows
         self.windows = calibration.evaluation_windows(model, held_out, *sizes)
+        self.past = Past.of(model, held_out, self.windows)
         n, length = self.windows.shape
         run.resolve(eval_seqlen=length, eval_windows=n)
         run.resolve(eval_data=held_out.name, eval_join=held_out.join)
+
+    def _settled(self) -> list[str]:
+        names, n_done = list(SETTLED), self.work.step_count
+        if n_done >= self.schedule.cooldown_start:
+            names += SHRINKING
+        if n_done % self.prune_freq:
+            names.append("steps")
+        return names
 
     def _remark_nothing(self) -> None:
         """A share that is less than one unit prunes none."""

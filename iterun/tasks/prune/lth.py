@@ -30,16 +30,20 @@ from torch import Tensor, nn
 
 from iterun.core.procedure import Procedure
 from iterun.core.run import Run
-from iterun.errors import ConfigError
+from iterun.errors import ConfigError, misset
 from iterun.models.classifier import Training, evaluate, prunable, put, taken
 from iterun.models.classifier_recipe import Recipe
 from iterun.models.memory import out_of_memory_hint, peak_mem_mb
+from iterun.models.settled import refuse_changes, settled
 from iterun.models.ticket_measures import Judge, apart
 from iterun.models.ticket_report import TicketReport, rows
 from iterun.models.trainings import Trainings
 from iterun.ops.global_masks import CountRule, n_left, n_removed, permuted, prune_smallest
 from iterun.ops.masks import sparsity
 from iterun.types import Architecture
+
+#: what W_k, W_T and the accuracies so far were made with
+SETTLED = ("rewind", "steps", "batch_size")
 
 
 @dataclass(kw_only=True)
@@ -118,7 +122,6 @@ class Lth(Procedure):
         self.plan = run.model(Architecture)  # type: ignore[type-abstract]  # a protocol
         self.module = self._initial(0)
         self.weights = prunable(self.module, self.plan.output_layer)
-        self._check_levels()
         self.work = Trainings(run, self.module, self.data.train, self._recipe())
         self.judge = Judge(
             module=self.module,
@@ -126,11 +129,13 @@ class Lth(Procedure):
             train=self.data.train,
             generator=run.generator("norms", 0),
             size=self.batch_size,
+            shown=run.progress,
         )
         self.report = TicketReport(self.data.shape)
         self.arms: list[Arm] = []
         self.level = 0  #: the one whose masks the arms have
         self.full: dict[str, Tensor] = {}  #: W_T of the dense training
+        self._check_levels()
 
     def length(self) -> int:
         return self.levels
@@ -163,6 +168,8 @@ class Lth(Procedure):
 
     def state(self) -> dict[str, Any]:
         return {
+            "settled": settled(self, SETTLED),
+            "pictures": self.pictures,
             "level": self.level,
             "arms": [vars(arm) for arm in self.arms],
             "full": self.full,
@@ -171,8 +178,11 @@ class Lth(Procedure):
         }
 
     def restore(self, state: dict[str, Any]) -> None:
+        refuse_changes(self, state["settled"])
+        self._check_same(state["pictures"], state["full"])
         self.level, self.report.levels = state["level"], state["report"]
-        self.arms = [Arm(**values) for values in state["arms"]]
+        self.arms = self._arms_left([Arm(**values) for values in state["arms"]])
+        self._check_levels()
         self.full = state["full"]
         self.work.restore(state["work"])
         for tensors in (self.full, *(d for arm in self.arms for d in (arm.masks, arm.end))):
@@ -204,6 +214,7 @@ class Lth(Procedure):
                 hint="leave data@eval_data away: the test split of data= is taken",
             )
         self.test = held_out.test
+        self.pictures = {"data": self.data.fingerprint, "data@eval_data": held_out.fingerprint}
 
     def _initial(self, draw: int) -> nn.Module:
         """The net with the initial weights of one draw; 0 is the run's own."""
@@ -212,8 +223,12 @@ class Lth(Procedure):
         return self.plan.build(shape, n_classes, generator).to(self.run.device)
 
     def _check_levels(self) -> None:
+        """Make sure that the levels to come leave weights."""
         n = sum(weight.numel() for weight in self.weights.values())
-        last = len(n_left(n, self.p, self.levels, self._n_never_pruned())) - 1
+        if self.arms:  # of a fork; all arms have as many
+            n = sum(int(mask.count_nonzero()) for mask in self.arms[0].masks.values())
+        rest = self.levels - self.level
+        last = self.level + len(n_left(n, self.p, rest, self._n_never_pruned())) - 1
         if last < self.levels:
             raise ConfigError(
                 f"task.levels={self.levels}: level {last + 1} would leave none of {n} weights",
@@ -221,6 +236,29 @@ class Lth(Procedure):
                 if last
                 else "a smaller task.p, as in task.p=0.2",
             )
+
+    def _check_same(self, pictures: Mapping[str, str], full: Mapping[str, Tensor]) -> None:
+        """Let a fork go on with the pictures and the net of its parent."""
+        for typed, now in self.pictures.items():
+            if now != pictures[typed]:
+                raise ConfigError(
+                    f"{typed}=: the accuracies so far are of other pictures",
+                    hint=f"leave {typed}= as it was, or begin a new run",
+                )
+        own = self.module.state_dict()
+        if {n: v.shape for n, v in own.items()} != {n: v.shape for n, v in full.items()}:
+            raise ConfigError(
+                f"model={self.plan.name}: the state is of another net",
+                hint="leave model= and its settings as they were, or begin a new run",
+            )
+
+    def _arms_left(self, arms: list[Arm]) -> list[Arm]:
+        """The arms that a fork goes on with: it may leave some out, and add none."""
+        wanted = {self.rewind, *self.compare_rewinds}
+        if new := sorted(wanted - {arm.k for arm in arms}):
+            what = f"has no step {new[0]} in the state, whose levels began at others"
+            raise misset("compare_rewinds", self.compare_rewinds, what, "leave it out")
+        return [arm for arm in arms if arm.k in wanted]
 
     def _n_never_pruned(self) -> int:
         """Weights of the output layer, where it is left out of pruning but not of the count."""
@@ -278,7 +316,8 @@ class Lth(Procedure):
         found |= apart("prune", arm.end, self.full, arm.masks)
         found = {f"{name}{arm.suffix}": value for name, value in found.items()}
         if not arm.suffix and len(self.data.dev):
-            found["acc_dev"] = evaluate(self.module, self.data.dev, self.batch_size).accuracy
+            score = evaluate(self.module, self.data.dev, self.run.progress, self.batch_size)
+            found["acc_dev"] = score.accuracy
         return found
 
     def _other_order(self, i: int, arm: Arm) -> dict[str, float]:

@@ -11,7 +11,7 @@ buffer. Iteration 0 is the dense model (retrain: and the pruned one); iteration 
 `steps_per_iteration` optimizer steps, or block i - 1.
 
 Departures: padding is left out of the loss; the order of batches is a function of (seed, step); a
-document longer than the context gives a window at a random place; `embeddings` may be trained.
+document longer than `seqlen` gives a window at a random place; `embeddings` may be trained.
 """
 
 import math
@@ -24,18 +24,20 @@ from torch import Tensor
 
 from iterun.core.procedure import Procedure
 from iterun.core.run import Run
-from iterun.data.batches import TrainingText
 from iterun.data.text import calibration_windows
 from iterun.errors import ConfigError, too_small
 from iterun.models import calibration, pruned
 from iterun.models.block_pass import BlockPass
 from iterun.models.blocks import prunable_weights
 from iterun.models.memory import out_of_memory_hint, peak_mem_mb
+from iterun.models.perp_modes import mode_faults
+from iterun.models.pruning_past import Past
 from iterun.models.pruning_report import PruningReport, perplexity_of
 from iterun.models.recipe import Recipe
 from iterun.models.retrain import Trained
 from iterun.models.retrain_pass import RetrainPass
 from iterun.models.sequential import BlockSource, LoadedBlocks, PrunedBlock, check_columns
+from iterun.models.settled import refuse_changes, settled
 from iterun.models.stream import open_folder
 from iterun.ops.lora import Form
 from iterun.ops.masks import TieRule, parse_pattern
@@ -43,6 +45,9 @@ from iterun.ops.sparsify import Criterion, Method, Scope
 from iterun.types import LanguageModel, StreamedLanguageModel
 
 Settings = TypeVar("Settings", Method, Recipe)
+METHOD = tuple(field.name for field in fields(Method))
+ADAPTERS = ("lora_type", "lora_r", "lora_alpha")
+CALIBRATION = ("n_calibration", "calibration_len", "calibration")
 AT_LEAST = {
     "steps": 1,
     "steps_per_iteration": 1,
@@ -88,7 +93,7 @@ class Perp(Procedure):
     n_calibration: int  #: calibration windows
     calibration_len: int | None  #: their length, tokens; null: the model's context, at most 4096
     calibration: str | None  #: file:PATH of another run's calibration.safetensors; null: draw them
-    tie_rule: TieRule  #: magnitude: exact (exactly int(n s) go), or reference (ties go too)
+    tie_rule: TieRule  #: of a whole matrix: exact (int(n s) go), or reference (ties go too)
     wanda_scope: Scope  #: wanda compares scores within each row, or the whole matrix
     percdamp: float  #: sparsegpt: damping, share of the mean diagonal of H (lambda)
     blocksize: int  #: sparsegpt: columns a block
@@ -106,7 +111,7 @@ class Perp(Procedure):
                 f"task.calibration={self.calibration} names no file",
                 hint=f"write task.calibration=file:{self.calibration}",
             )
-        yield from self._check_retrain() if self.mode == "retrain" else self._check_blocks()
+        yield from mode_faults(self)
 
     def start(self, run: Run) -> None:
         self.run = run
@@ -117,6 +122,8 @@ class Perp(Procedure):
         with self._memory_hint():
             self._load_model()
         self._prepare_text()
+        self.calibrated: str | None = None  #: SHA-256 of the windows in calibration.safetensors
+        self.lost = False  #: of a block done, the pruned weights before its repair are not known
         self.work = self._retraining() if self.mode == "retrain" else self._block_pass()
 
     def length(self) -> int:
@@ -125,9 +132,8 @@ class Perp(Procedure):
         return len(self.source.block_names)
 
     def baseline(self) -> Mapping[str, float]:
+        self._save_calibration()
         with self._memory_hint():
-            if self.ids is not None:
-                self.run.save_tensors("calibration.safetensors", {"input_ids": self.ids})
             self.report.nll["dense"] = nll = dense = self._evaluate()
             if isinstance(self.work, RetrainPass):
                 self.work.prune(cycle=0)
@@ -137,15 +143,26 @@ class Perp(Procedure):
         return {"ppl_dense": perplexity_of(dense)} | self._measures(0, nll)
 
     def step(self, i: int) -> Mapping[str, float]:
+        self._save_calibration()
         with self._memory_hint():
             if isinstance(self.work, RetrainPass):
                 return self._retrain(i, self.work)
             return self._prune_block(i, self.work)
 
     def state(self) -> dict[str, Any]:
-        return {"report": self.report.state(), "work": self.work.state()}
+        return {
+            "settled": settled(self, self._settled()),
+            "past": self.past.state(),
+            "calibrated": self.calibrated,
+            "lost": self.lost,
+            "report": self.report.state(),
+            "work": self.work.state(),
+        }
 
     def restore(self, state: dict[str, Any]) -> None:
+        refuse_changes(self, state["settled"])
+        self._check_past(state)
+        self.lost = state["lost"]
         self.report.restore(state["report"])
         self.work.restore(state["work"])
 
@@ -169,37 +186,6 @@ class Perp(Procedure):
         """The parameters that make a Method or a Recipe."""
         return kind(**{field.name: getattr(self, field.name) for field in fields(kind)} | changes)
 
-    def _check_retrain(self) -> Iterator[ConfigError]:
-        if self.stream:
-            yield ConfigError(
-                "task.stream=true: retraining needs the whole model in memory",
-                hint="task.mode=reconstruct or task.mode=none; or task.stream=false",
-            )
-        if self.cycles > 1 and (self.pattern != "unstructured" or not self.merge):
-            yield ConfigError(
-                f"task.cycles={self.cycles} needs a sparsity to divide and adapters to merge",
-                hint="task.pattern=unstructured task.merge=true, or task.cycles=1",
-            )
-        if 0 < self.steps < self.cycles:
-            yield ConfigError(
-                f"task.cycles={self.cycles} cycles cannot share {self.steps} steps",
-                hint=f"at least task.steps={self.cycles}",
-            )
-
-    def _check_blocks(self) -> Iterator[ConfigError]:
-        if self.cycles > 1:
-            yield ConfigError(
-                f"task.cycles={self.cycles} is for task.mode=retrain", hint="take task.cycles=1"
-            )
-        outside = [f"task.train={name}" for name in ("head", "embeddings") if name in self.train]
-        if not self.merge:
-            outside.append("task.merge=false")
-        if self.mode == "reconstruct" and outside:
-            yield ConfigError(
-                f"{outside[0]} cannot take part in task.mode=reconstruct: only blocks are trained",
-                hint="as in task.train=[biases,norm,lora] task.merge=true",
-            )
-
     def _load_model(self) -> None:
         model: Any
         if self.stream:
@@ -222,6 +208,7 @@ class Perp(Procedure):
         run, model, held_out = self.run, self.model, self.run.data("eval_data")
         sizes = self.eval_seqlen, self.eval_windows
         self.windows = calibration.evaluation_windows(model, held_out, *sizes)
+        self.past = Past.of(model, held_out, self.windows)
         n, length = self.windows.shape
         run.resolve(eval_seqlen=length, eval_windows=n)
         run.resolve(eval_data=held_out.name, eval_join=held_out.join)
@@ -244,6 +231,37 @@ class Perp(Procedure):
             hint = "leave the model on disk, block by block: task.stream=true"
         return out_of_memory_hint(self.run.device, hint)
 
+    def _save_calibration(self) -> None:
+        """The windows as a file, when there are some: in a fork, that may be in any iteration."""
+        if self.ids is not None and self.calibrated is None:
+            self.run.save_tensors("calibration.safetensors", {"input_ids": self.ids})
+            self.calibrated = calibration.mark_of(self.ids)
+
+    def _settled(self) -> list[str]:
+        """What a fork may not change: what is done, or half done, stands under it."""
+        names = ["mode", *(CALIBRATION if self.calibrated else ())]
+        if isinstance(self.work, RetrainPass):
+            names += ["cycles", "steps_per_iteration", "train", *ADAPTERS]
+            names += METHOD if self.work.is_last_cycle else ()
+            if self.cycles > 1 or self.work.n_steps % self.steps_per_iteration:
+                names.append("steps")
+        elif self.mode == "reconstruct" and self.work.n_done:
+            names += ADAPTERS  # one form for all factors in retrained.safetensors
+        return names
+
+    def _check_past(self, state: Mapping[str, Any]) -> None:
+        self.past.check(state["past"], model=self.model.name, data=self.run.data)
+        self.calibrated = state["calibrated"]
+        if self.ids is None or self.calibrated in (None, calibration.mark_of(self.ids)):
+            return
+        typed = f"data={self.run.data().name}"
+        if self.calibration:
+            typed = f"task.calibration={self.calibration}"
+        raise ConfigError(
+            f"{typed}: the calibration windows so far are others",
+            hint="leave that as it was, or begin a new run",
+        )
+
     # Retraining: the whole model in memory.
 
     def _retraining(self) -> RetrainPass:
@@ -251,6 +269,8 @@ class Perp(Procedure):
         context = self.model.context
         length = calibration.length_of(self.seqlen, context, name="seqlen", longest=LONGEST)
         self.run.resolve(seqlen=length)
+        draw = self.run.generator("batch", 0)
+        documents, tokenizer = self.run.data().train, self.model.tokenizer
         row = 4 * length * calibration.vocabulary_of(self.source.module)  # bytes of its predictions
         return RetrainPass(
             run=self.run,
@@ -258,7 +278,7 @@ class Perp(Procedure):
             method=self.method,
             recipe=self._settings(Recipe),
             ids=self.ids,
-            text=TrainingText(self.run.data().train, self.model.tokenizer, length),
+            text=calibration.training_text(documents, tokenizer, length, draw),
             cycles=self.cycles,
             rows=self.batch_size * self.accumulate,
             size=max(1, min(self.batch_size, PREDICTIONS // row)),
@@ -313,6 +333,7 @@ class Perp(Procedure):
         self._note_pruned(done, f"block {i - 1}")
         metrics: dict[str, float] = {}
         if repaired:
+            self.lost |= self.criterion == "sparsegpt"
             self._remark_empty(repaired.empty)
             metrics = self._trained(repaired.trained)
             metrics |= {"recon_before": repaired.before, "recon_after": repaired.after}
@@ -331,7 +352,7 @@ class Perp(Procedure):
             return
         if self.mode == "none":
             self.report.nll["pruned"] = self.report.nll["final"]
-        elif self.criterion != "sparsegpt":  # whose pruned weights were lost in the repair
+        elif not self.lost:
             dense = open_folder(self.model.folder, self.model.name, self.run.place)
             dense.after_load = work.unrepaired
             self.report.nll["pruned"] = _mean(dense.losses(self.windows, self.run.progress))

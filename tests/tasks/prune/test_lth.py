@@ -173,8 +173,9 @@ def test_a_network_has_no_barrier_to_itself(net):
     module = plan.build(data.shape, data.n_classes, draw("init", 0))
     weights = taken(module)
     judge = Judge(
-        module=module, test=data.test, train=data.train, generator=draw("norms", 0), size=32
-    )
+        module=module, test=data.test, train=data.train, generator=draw("norms", 0), size=32,
+        shown=lambda items, label: items,
+    )  # fmt: skip
 
     assert judge.barrier(weights, weights) == 0.0
     other = taken(plan.build(data.shape, data.n_classes, draw("init", 1)))

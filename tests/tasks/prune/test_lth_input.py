@@ -19,6 +19,7 @@ REFUSED = {
     ("task.compare_rewinds=[5,5]",): "task.compare_rewinds=[5,5] names a step twice",
     ("task.milestones=[0.9,0.75]",): "task.milestones=[0.9,0.75] are no rising shares",
     ("task.milestones=[80]",): "task.milestones=[80.0] are no rising shares",
+    ("task.milestones=[nan]",): "task.milestones=[nan] are no rising shares",
     ("task.lr=0",): "task.lr=0.0 is no rate",
     ("task.gamma=0",): "task.gamma=0.0 is no factor",
     ("task.momentum=1",): "task.momentum=1.0 is not in",

@@ -5,6 +5,8 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import loraprune_runs
+import perp_runs
 import pytest
 import torch
 from perp_runs import TINY
@@ -42,6 +44,8 @@ REFUSED = {
     ("task.train=[head]", *BLOCKS): "task.train=head cannot take part",
     ("task.stream=true",): "task.stream=true: retraining needs the whole model",
     ("task.percdamp=0",): "task.percdamp=0",
+    ("task.percdamp=nan",): "task.percdamp=nan does not damp",
+    ("task.percdamp=inf",): "task.percdamp=inf does not damp",
     ("task.eval_seqlen=1",): "task.eval_seqlen=1 is too small",
     ("task.calibration=there.safetensors",): "task.calibration=there.safetensors names no file",
     # What only model, text or file show:
@@ -65,8 +69,6 @@ def test_bad_input_is_refused_with_the_parameter_and_a_hint(line, perp, tmp_path
 
 def test_columns_that_do_not_divide_name_the_matrix(perp, shelf):
     """fc2 of the wide model has 36 inputs, which do not divide by 8."""
-    import perp_runs
-
     folder = shelf / "odd"
     if not folder.exists():
         perp_runs.save(perp_runs.opt(1, ffn_dim=36), folder)
@@ -76,7 +78,6 @@ def test_columns_that_do_not_divide_name_the_matrix(perp, shelf):
 
 @pytest.mark.parametrize("stream", ["true", "false"])
 def test_a_model_without_known_blocks_lists_the_families(stream, perp, shelf):
-    import perp_runs
     from transformers import GPT2Config, GPT2LMHeadModel
 
     folder = shelf / "gpt2"
@@ -111,9 +112,18 @@ def test_a_calibration_file_that_does_not_fit_is_refused(tensors, message, perp,
         perp("run", *BLOCKS, f"task.calibration='file:{tmp_path / 'c.safetensors'}'")
 
 
-def test_a_text_shorter_than_a_window_is_refused(perp, shelf, tmp_path):
-    import perp_runs
+@pytest.mark.parametrize("run", [perp_runs.run, loraprune_runs.run])
+def test_a_text_with_nothing_to_train_on_is_refused_before_any_work(run, shelf, tmp_path):
+    (tmp_path / "one.txt").write_text("w1")
+    held_out = [f"data.{split}={shelf / 'text.txt'}" for split in ("dev", "test")]
 
+    with pytest.raises(ConfigError, match="no document of the training split has two tokens"):
+        run(tmp_path / "run", shelf / "opt", tmp_path / "one.txt", *held_out)
+
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_text_shorter_than_a_window_is_refused(perp, shelf, tmp_path):
     (tmp_path / "short.txt").write_text("w1 w2 w3 w4 w5 w6 w7 w8 w9")
 
     with pytest.raises(ConfigError, match=r"task.eval_seqlen=16: the text to evaluate on has only"):
