@@ -44,7 +44,7 @@ def command(
     Examples:
       iterun fork k3fa@7 task.lr=1e-3
       iterun fork @-1 stop.iterations=null task.lr=1e-3
-      iterun fork k3fa@7 -m task.sparsity=0.7,0.8 seed=1,2,3
+      iterun fork k3fa@7 -m task.lr=1e-3,5e-3 seed=1,2,3
     """
     from iterun.cli import fork
 
