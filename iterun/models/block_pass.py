@@ -73,6 +73,7 @@ class BlockPass:
     ) -> None:
         self._run, self._source, self._method, self._ids = run, source, method, ids
         self._recipe, self._rows, self._size = recipe, rows, size
+        self._course = None if recipe is None else run.schedule(recipe.steps)
         self._hidden: Tensor | None = None  # X
         self._kwargs: dict[str, Any] = {}  # the blocks' other arguments
         self._files: list[dict[str, Ref]] = []  # of the blocks done
@@ -171,7 +172,7 @@ class BlockPass:
             self._recipe,
             self._run.generator("lora", i),
             self.norms,
-            self._run.schedule(self._recipe.steps),
+            self._course,
             rows=self._rows,
             size=self._size,
             shown=self._run.progress,

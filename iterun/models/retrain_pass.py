@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from iterun.data.batches import TrainingText
     from iterun.models.block_pass import Keeper
+    from iterun.ops.lr_schedule import Schedule
     from iterun.ops.sparsify import Method
     from iterun.types import Ref
 
@@ -48,6 +49,10 @@ class RetrainPass:
     norms: GradientNorms = field(default_factory=lambda: GradientNorms(l1=True))
     updated: Ref | None = None  #: weights that the dense model and the masks don't give
     moved: bool = False  #: whether matrices are among them
+
+    def __post_init__(self) -> None:
+        for cycle in range(self.cycles):
+            self._course(cycle)  # what can't be read is told now
 
     def prune(self, cycle: int) -> None:
         """Prune to the sparsity of cycle 0, 1, ... and switch on its training."""
@@ -171,10 +176,18 @@ class RetrainPass:
             name.removesuffix(".weight"): masks[name].to(weight.device)
             for name, weight in weights.items()
         }
-        steps = self.recipe.steps
-        self.cycle_begin, self.cycle_end = (steps * c // self.cycles for c in (cycle, cycle + 1))
+        self.cycle_begin, self.cycle_end = self._span(cycle)
         recipe = replace(self.recipe, steps=self.cycle_end - self.cycle_begin)
         self.cycle = cycle
         draw = self.run.generator("lora", cycle)
-        course = self.run.schedule(recipe.steps)
+        course = self._course(cycle)
         self.trainer = Retrainer(self.source.module, recipe, layers, draw, self.norms, course)
+
+    def _span(self, cycle: int) -> tuple[int, int]:
+        """The steps of a cycle, from and to."""
+        steps = self.recipe.steps
+        return steps * cycle // self.cycles, steps * (cycle + 1) // self.cycles
+
+    def _course(self, cycle: int) -> Schedule | None:
+        begin, end = self._span(cycle)
+        return self.run.schedule(end - begin)

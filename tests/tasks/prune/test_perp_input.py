@@ -67,6 +67,16 @@ def test_bad_input_is_refused_with_the_parameter_and_a_hint(line, perp, tmp_path
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.parametrize("mode", [("task.cycles=2",), BLOCKS], ids=["cycles", "blocks"])
+def test_a_schedule_that_cannot_be_read_is_told_before_anything_is_measured(mode, perp, tmp_path):
+    file = tmp_path / "bad.csv"
+    file.write_text("step,multiplier\n0,abc\n")
+
+    with pytest.raises(ConfigError, match="bad.csv is no CSV file"):
+        perp("run", *mode, "schedule=file", f"schedule.path={file}")
+    assert not (tmp_path / "run").exists()
+
+
 def test_columns_that_do_not_divide_name_the_matrix(perp, shelf):
     """fc2 of the wide model has 36 inputs, which do not divide by 8."""
     folder = shelf / "odd"
