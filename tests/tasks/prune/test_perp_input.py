@@ -72,7 +72,7 @@ def test_a_schedule_that_cannot_be_read_is_told_before_anything_is_measured(mode
     file = tmp_path / "bad.csv"
     file.write_text("step,multiplier\n0,abc\n")
 
-    with pytest.raises(ConfigError, match="bad.csv is no CSV file"):
+    with pytest.raises(ConfigError, match=r"bad\.csv is no CSV file"):
         perp("run", *mode, "schedule=file", f"schedule.path={file}")
     assert not (tmp_path / "run").exists()
 
