@@ -1,4 +1,4 @@
-"""Parameters that a run's state was made with, and that a fork of it may not change."""
+"""What a run's state was made with, and a fork of it may not change: parameters and data."""
 
 from __future__ import annotations
 
@@ -13,6 +13,24 @@ if TYPE_CHECKING:
 def settled(task: object, names: Iterable[str]) -> dict[str, Any]:
     """These parameters of a procedure by name, for its state."""
     return {name: getattr(task, name) for name in names}
+
+
+def refuse_other_data(data: Any, was: str, of: str) -> None:
+    """Compare a data set with the one that a state was made with.
+
+    Args:
+        data: has a name and a fingerprint.
+        was: the other one's fingerprint.
+        of: what the state is of if they differ: "other pictures".
+
+    Raises:
+        ConfigError: they differ.
+    """
+    if data.fingerprint != was:
+        raise ConfigError(
+            f"data={data.name}: the state is of {of}",
+            hint="leave data= as it was, or begin a new run",
+        )
 
 
 def refuse_changes(task: object, was: Mapping[str, Any]) -> None:

@@ -39,6 +39,7 @@ from iterun.judges.unit_tests import Bench, flat
 from iterun.models.chat.desk import Desk, Exchange
 from iterun.models.coder_agents import Agents
 from iterun.models.coder_program import SIMULATED, Traced, mark, propose
+from iterun.models.settled import refuse_other_data
 from iterun.types import ChatModel, Programmed, Request
 
 Feedback = Literal["error", "none"]
@@ -162,11 +163,7 @@ class AgentCoder(Procedure):
         }
 
     def restore(self, state: dict[str, Any]) -> None:
-        if state["data"] != self.data.fingerprint:
-            raise ConfigError(
-                f"data={self.data.name}: the state is of another set of problems",
-                hint="leave data= as it was, or begin a new run",
-            )
+        refuse_other_data(self.data, state["data"], "another set of problems")
         if state["problems"] != [exercise.problem.id for exercise in self.exercises]:
             raise ConfigError(
                 f"task.limit={shown(self.limit)}: the state is of {len(state['problems'])} other "

@@ -30,7 +30,7 @@ from iterun.errors import ConfigError, misset, too_small
 from iterun.models.clock import clock
 from iterun.models.pixels import pixels
 from iterun.models.rivals import Found, Rivals, best_weight, to_draw
-from iterun.models.settled import refuse_changes, settled
+from iterun.models.settled import refuse_changes, refuse_other_data, settled
 from iterun.ops import pictures, restoration
 from iterun.ops.diffusion import gaussian
 from iterun.ops.operators import moved
@@ -176,11 +176,7 @@ class Dds(Procedure):
 
     def restore(self, state: dict[str, Any]) -> None:
         refuse_changes(self, state.pop("settled"))
-        if state.pop("data") != self.data.fingerprint:
-            raise ConfigError(
-                f"data={self.data.name}: the state is of other pictures",
-                hint="leave data= as it was, or begin a new run",
-            )
+        refuse_other_data(self.data, state.pop("data"), "other pictures")
         for name, value in state.items():
             setattr(self, name, value)
         self.z = self.z.to(self.run.device)
